@@ -1,0 +1,1 @@
+"""The `fakesweep` command: parse, call one function, print."""

@@ -1,0 +1,45 @@
+"""What several commands begin with: settings, the log level, an open ledger."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fakesweep.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+
+
+def start() -> Settings:
+    """Load the settings and set the log level."""
+    settings = load_settings()
+    logging.getLogger().setLevel(settings.log_level)
+    return settings
+
+
+@contextmanager
+def existing_ledger(settings: Settings) -> Iterator["Ledger"]:
+    """Open a ledger that must be there and fit; closed at the end of the block."""
+    from db.ledger import check_schema, open_ledger
+
+    ledger = open_ledger(settings.database_url)
+    try:
+        check_schema(ledger)
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def prepared_ledger(settings: Settings) -> Iterator["Ledger"]:
+    """Open a ledger and create it in an empty database; closed at the end of the block."""
+    from db.ledger import open_ledger
+    from db.upgrade import prepare
+
+    ledger = open_ledger(settings.database_url)
+    try:
+        prepare(ledger)
+        yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,180 @@
+"""`fakesweep scan`: sweep sources from one command to SQL."""
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.context import prepared_ledger, start
+from fakesweep.settings import Settings
+
+if TYPE_CHECKING:
+    from db.counts import Progress
+    from db.ledger import Ledger
+    from producer.scan import OpenedScan
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path())
+@click.option(
+    "--files-from",
+    metavar="FILE",
+    help="Scan the files named in FILE (- for standard input), separated by newlines or NULs.",
+)
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Scan only files that match; repeatable."
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out files and directories that match; repeatable.",
+)
+@click.option("--hidden", is_flag=True, help="Scan names that begin with a dot, too.")
+@click.option("--follow-symlinks", is_flag=True, help="Follow links found inside directories.")
+@click.option(
+    "--model", metavar="VERSION", help="Judge with this model version.  [default: current]"
+)
+@click.option("--rescan", is_flag=True, help="Judge all images, unchanged ones and copies too.")
+@click.option(
+    "--priority",
+    type=click.Choice(["high", "bulk"]),
+    default="bulk",
+    show_default=True,
+    help="Queue of this scan's batches; workers empty `high` first.",
+)
+@click.option(
+    "--wait/--no-wait",
+    default=True,
+    show_default=True,
+    help="With a broker: wait for the workers, or return when all images are recorded.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fake", "error", "never"]),
+    multiple=True,
+    default=["fake"],
+    show_default=True,
+    help="Exit with 1 when fakes were found, with 2 when an image failed, or never; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON on stdout.")
+def scan(
+    sources: tuple[str, ...],
+    files_from: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    hidden: bool,
+    follow_symlinks: bool,
+    model: str | None,
+    rescan: bool,
+    priority: str,
+    wait: bool,
+    fail_on: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Sweep SOURCES (directories and files) and record a verdict for every image.
+
+    Without a broker (FAKESWEEP_BROKER_URL) the images are judged here, with one by the workers.
+    Images unchanged since their last verdict by the same model version are not judged again.
+
+    Exit status: 0 nothing flagged, 1 fakes found, 2 error, 130 interrupted.
+    """
+    from producer.scan import begin_scan
+    from producer.sources import local_sources
+
+    settings = start()
+    checked = local_sources(
+        sources,
+        files_from,
+        include=include,
+        exclude=exclude,
+        hidden=hidden,
+        follow_symlinks=follow_symlinks,
+    )
+    with prepared_ledger(settings) as ledger:
+        app = connect_broker(settings)
+        opened = begin_scan(
+            ledger, checked, settings=settings, model=model, rescan=rescan, priority=priority
+        )
+        return run_scan(ledger, opened, app, settings, wait=wait, fail_on=fail_on, as_json=as_json)
+
+
+def connect_broker(settings: Settings) -> Any:
+    """Give the Celery app of the configured broker, None where there is none.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    if not settings.broker_url:
+        return None
+    from worker.app import make_app
+    from worker.broker import check_broker
+
+    app = make_app(settings)
+    check_broker(app)
+    return app
+
+
+def run_scan(
+    ledger: "Ledger",
+    opened: "OpenedScan",
+    app: Any,
+    settings: Settings,
+    *,
+    wait: bool,
+    fail_on: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Sweep an opened scan, show how far it is, print the summary and give the exit status."""
+    from cli.progress import ScanProgress
+    from cli.summary import print_summary, to_json
+    from db.counts import count_failures, read_progress
+
+    scan_id = opened.scan.id
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with ScanProgress(ledger, scan_id) as shown:
+            if app is None:
+                from producer.here import sweep_here
+
+                sweep_here(ledger, opened, settings=settings, observe=shown.refresh)
+            else:
+                from producer.queue import enqueue, wait_for_workers
+
+                enqueue(app, ledger, opened, settings=settings, observe=shown.refresh)
+                if wait:
+                    wait_for_workers(app, ledger, scan_id, settings=settings, observe=shown.refresh)
+    except KeyboardInterrupt:
+        click.echo(
+            f"fakesweep: scan {scan_id} was interrupted; what is judged is recorded."
+            f" Go on with: fakesweep resume {scan_id}",
+            err=True,
+        )
+        return 130
+    with ledger.read() as connection:
+        progress = read_progress(connection, scan_id)
+        failures = count_failures(connection, scan_id)
+    print_summary(progress, failures, settings)
+    if as_json:
+        click.echo(to_json(progress))
+    return exit_status(progress, fail_on)
+
+
+def _interrupt(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def exit_status(progress: "Progress", fail_on: tuple[str, ...]) -> int:
+    """Choose the exit status of a scan.
+
+    An incomplete listing is an error; fakes count whether they were found now or are unchanged.
+    """
+    if "never" in fail_on:
+        return 0
+    if progress.scan.error_message or progress.scan.status == "failed":
+        return 2
+    if "error" in fail_on and progress.failed:
+        return 2
+    if "fake" in fail_on and progress.fake + progress.scan.unchanged_fake:
+        return 1
+    return 0

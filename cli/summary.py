@@ -1,0 +1,80 @@
+"""The end of a scan in words, and as one line of JSON."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fakesweep.settings import Settings, mask_url
+
+if TYPE_CHECKING:
+    from db.counts import Progress
+
+FAKES_FIRST = "SELECT uri, score FROM verdicts WHERE verdict = 'fake' AND scan_id ="
+
+
+def scan_facts(progress: "Progress") -> dict[str, Any]:
+    """Give the counts of a scan under their glossary names."""
+    return {
+        "scan": progress.scan.id,
+        "status": progress.scan.status,
+        "images": progress.scan.images,
+        "unchanged": progress.scan.unchanged,
+        "fake": progress.fake,
+        "real": progress.real,
+        "uncertain": progress.uncertain,
+        "no_face": progress.no_face,
+        "failed": progress.failed,
+        "seconds": round(progress.seconds, 3),
+        "images_per_s": round(progress.images_per_s, 2),
+        "unchanged_fake": progress.scan.unchanged_fake,
+        "paused": progress.scan.paused,
+        "model_version": progress.scan.model_version,
+        "error_message": progress.scan.error_message,
+    }
+
+
+def to_json(progress: "Progress") -> str:
+    """Give the counts of a scan as one line of JSON."""
+    return json.dumps(scan_facts(progress))
+
+
+def print_summary(progress: "Progress", failures: dict[str, int], settings: Settings) -> None:
+    """Print the counts of a scan, where its verdicts are, and how to look at them, on stderr."""
+    console = Console(stderr=True, highlight=False)
+    scan = progress.scan
+    state = "paused" if scan.open and scan.paused else scan.status
+    grid = Table(
+        title=f"scan {scan.id} {state}, model version {scan.model_version}",
+        title_justify="left",
+        show_header=False,
+        box=None,
+    )
+    grid.add_column()
+    grid.add_column(justify="right")
+    grid.add_column()
+    grid.add_row("images", f"{scan.images:,}")
+    earlier = f"({scan.unchanged_fake:,} fake by their last verdict)" if scan.unchanged_fake else ""
+    grid.add_row("unchanged", f"{scan.unchanged:,}", earlier)
+    for name in ("fake", "real", "uncertain", "no_face"):
+        grid.add_row(name, f"{getattr(progress, name):,}")
+    codes = ", ".join(f"{code} {count:,}" for code, count in failures.items())
+    grid.add_row("failed", f"{progress.failed:,}", f"({codes})" if codes else "")
+    if scan.passed_over:
+        grid.add_row("passed over", f"{scan.passed_over:,}", "(no image, hidden, or a link)")
+    grid.add_row("images/s", f"{progress.images_per_s:,.1f}", f"({progress.seconds:,.1f} s)")
+    console.print(grid)
+    if scan.error_message:
+        console.print(f"incomplete: {scan.error_message}", soft_wrap=True, markup=False)
+    console.print(
+        f"The verdicts are in {mask_url(settings.database_url)}. Look at them:", soft_wrap=True
+    )
+    commands = [
+        f"fakesweep export {scan.id} --output verdicts.csv",
+        f'fakesweep query "{FAKES_FIRST} {scan.id} ORDER BY score DESC LIMIT 20"',
+    ]
+    if scan.open:
+        commands.append(f"fakesweep {'resume' if scan.paused else 'status'} {scan.id}")
+    for command in commands:
+        console.print(f"  {command}", soft_wrap=True, markup=False)

@@ -1,0 +1,193 @@
+"""`fakesweep train`: make a model from labelled images and leave a run folder that `publish` takes."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = click.Path(exists=False, file_okay=True, path_type=Path)
+SHOWN = ("n", "accuracy_at_half", "precision", "recall", "f1", "auc", "fpr")
+
+
+@click.command()
+@click.option(
+    "--real", "real", type=FOLDER, multiple=True, help="Folder of real images; repeatable."
+)
+@click.option(
+    "--fake", "fake", type=FOLDER, multiple=True, help="Folder of fake images; repeatable."
+)
+@click.option(
+    "--manifest",
+    type=FOLDER,
+    help="CSV with the columns path,label and, if known, source,group,split. With --real and --fake it"
+    " only describes the files found there.",
+)
+@click.option("--output", type=FOLDER, required=True, help="The run folder to write.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run in --output.")
+@click.option("--arch", default="cnn", show_default=True, help="The network.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Most epochs."
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Epochs without a better validation AUC before it stops.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(2), default=64, show_default=True, help="Images per step."
+)
+@click.option(
+    "--epoch-images",
+    type=click.IntRange(2),
+    help="Images per epoch; default: as many as there are.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    help="Of Adam, at its highest.",
+)
+@click.option(
+    "--val-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.15,
+    show_default=True,
+    help="Share of the images kept for validation where no manifest splits them.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=7, show_default=True, help="Of every random choice."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="For decoding and augmenting.",
+)
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON line.")
+def train(
+    *,
+    real: tuple[Path, ...],
+    fake: tuple[Path, ...],
+    manifest: Path | None,
+    output: Path,
+    resume: bool,
+    arch: str,
+    as_json: bool,
+    val_share: float,
+    **fit: Any,
+) -> None:
+    """Train a model on labelled images.
+
+    \b
+    fakesweep train --real photos/real --fake photos/fake --output runs/mine
+    fakesweep publish runs/mine && fakesweep promote cnn-2
+    """
+    from fakesweep.errors import TrainingError
+    from training.fit import FitOptions
+    from training.train import TrainOptions
+    from training.train import train as run_training
+
+    options = TrainOptions(
+        output=output,
+        real=list(real),
+        fake=list(fake),
+        manifest=manifest,
+        arch=arch,
+        val_share=val_share,
+        resume=resume,
+        fit=FitOptions(**fit),
+    )
+    try:
+        with _progress() as (on_decoded, on_step):
+            run = run_training(options, on_decoded=on_decoded, on_step=on_step)
+    except KeyboardInterrupt as error:
+        raise TrainingError(
+            f"stopped; the same command with --resume goes on after the last whole epoch of {output}"
+        ) from error
+    if as_json:
+        click.echo(json.dumps(_summary(run.facts, run.output)))
+    else:
+        _print_report(run.facts, run.output)
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Any, Any]]:
+    """Show what is done on stderr: images decoded, then loss, AUC, images/s and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} {task.fields[facts]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
+        decoding = bar.add_task("decode", total=None, facts="images")
+        fitting = bar.add_task("fit", total=None, facts="", visible=False)
+
+        def on_decoded(done: int, images: int) -> None:
+            bar.update(decoding, completed=done, total=images)
+
+        def on_step(step: Any) -> None:
+            auc = "-" if step.auc is None else f"{step.auc:.3f}"
+            bar.update(
+                fitting,
+                visible=True,
+                description=f"epoch {step.epoch + 1}/{step.epochs}",
+                completed=step.epoch * step.steps + step.done,
+                total=step.epochs * step.steps,
+                facts=f"loss {step.loss:.3f} AUC {auc} {step.images_per_s:.0f} images/s",
+            )
+
+        yield on_decoded, on_step
+
+
+def _summary(facts: dict[str, Any], output: Path) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        "epochs": facts["epochs_done"],
+        "best_epoch": facts["best_epoch"],
+        "thresholds": facts["thresholds"],
+        "metrics": facts["metrics"],
+        "gates": facts["gates"],
+    }
+
+
+def _print_report(facts: dict[str, Any], output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    found = facts["dataset"]
+    console.print(
+        f"{found['images']} images, {found['unreadable']} unreadable,"
+        f" {found['without_label']} rows without a label, {found['same_bytes']} of the same bytes"
+    )
+    for split, metrics in facts["metrics"].items():
+        table = Table(title=split, title_justify="left")
+        for heading in ("source", *SHOWN):
+            table.add_column(heading, justify="left" if heading == "source" else "right")
+        for source, row in [*metrics["per_source"].items(), ("overall", metrics["overall"])]:
+            table.add_row(source, *(_cell(row[name]) for name in SHOWN))
+        console.print(table)
+    thresholds = facts["thresholds"]
+    console.print(
+        f"real below {thresholds['real_threshold']:.4f}, fake from {thresholds['fake_threshold']:.4f}"
+        f" on: {thresholds['chosen_on']}"
+    )
+    console.print(f"Wrote {output}; publish it with: fakesweep publish {output}")
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""The ledger at rest: schema, migrations, every SQL statement and the export."""

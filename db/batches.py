@@ -1,0 +1,223 @@
+"""Statements of the worker: claim a batch, keep its lease, close it with its verdicts."""
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, bindparam, exists, select, update
+
+from db.ledger import database_clock
+from db.scans import OPEN
+from db.schema import batches, scans, verdicts
+
+VERDICTS = ("fake", "real", "uncertain", "no_face")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch that this process may judge until its lease ends."""
+
+    batch_id: int
+    scan_id: int
+    model_version: str
+    rescan: bool
+    token: str
+    attempts: int
+    images: dict[str, int]  # URI to row number
+
+
+@dataclass(frozen=True)
+class ImageOutcome:
+    """What became of one image: a verdict, or the reason why there is none."""
+
+    uri: str
+    status: str
+    verdict: str | None = None
+    score: float | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    mtime: float | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    frames: int | None = None
+    faces: str | None = None
+    reused: bool = False
+
+
+OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")
+
+
+def claim_batch(
+    connection: Connection, batch_id: int, *, worker: str, lease_s: float
+) -> Claim | None:
+    """Take a queued batch: one more attempt is counted before any of its images is touched.
+
+    Returns:
+        None when the batch is not to be judged now: another process holds it, it is closed, or its
+        scan is paused or cancelled.
+    """
+    token = secrets.token_hex(8)
+    going = exists(
+        select(1).where(scans.c.id == batches.c.scan_id, scans.c.status.in_(OPEN), ~scans.c.paused)
+    )
+    claimed = connection.execute(
+        update(batches)
+        .where(batches.c.id == batch_id, batches.c.status == "queued", going)
+        .values(
+            status="running",
+            attempts=batches.c.attempts + 1,
+            worker=worker,
+            lease_token=token,
+            lease_until=database_clock() + lease_s,
+        )
+        .returning(batches.c.scan_id, batches.c.attempts)
+    ).one_or_none()
+    if claimed is None:
+        _take_back_paused(connection, batch_id)
+        return None
+    connection.execute(
+        update(verdicts)
+        .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))
+        .values(status="running", attempts=verdicts.c.attempts + 1)
+    )
+    images = connection.execute(
+        select(verdicts.c.uri, verdicts.c.id)
+        .where(verdicts.c.batch_id == batch_id, verdicts.c.status == "running")
+        .order_by(verdicts.c.id)
+    )
+    scan = connection.execute(
+        select(scans.c.model_version, scans.c.rescan).where(scans.c.id == claimed.scan_id)
+    ).one()
+    return Claim(
+        batch_id=batch_id,
+        scan_id=claimed.scan_id,
+        model_version=scan.model_version,
+        rescan=scan.rescan,
+        token=token,
+        attempts=claimed.attempts,
+        images={row.uri: row.id for row in images},
+    )
+
+
+def _take_back_paused(connection: Connection, batch_id: int) -> None:
+    """Mark a delivered batch of a paused scan as not sent, so that it is sent when the scan goes on."""
+    paused = select(scans.c.id).where(scans.c.id == batches.c.scan_id, scans.c.paused)
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == batch_id, batches.c.status == "queued", paused.exists())
+        .values(sent_at=None)
+    )
+
+
+def next_batch(connection: Connection, scan_id: int) -> int | None:
+    """Number of the first queued batch of a scan."""
+    return connection.execute(
+        select(batches.c.id)
+        .where(batches.c.scan_id == scan_id, batches.c.status == "queued")
+        .order_by(batches.c.id)
+        .limit(1)
+    ).scalar()
+
+
+def renew_lease(connection: Connection, claim: Claim, lease_s: float) -> bool:
+    """Move the end of a lease; False when the claim is no longer held."""
+    return bool(
+        connection.execute(
+            update(batches)
+            .where(
+                batches.c.id == claim.batch_id,
+                batches.c.lease_token == claim.token,
+                batches.c.status == "running",
+            )
+            .values(lease_until=database_clock() + lease_s)
+        ).rowcount
+    )
+
+
+def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOutcome]) -> bool:
+    """Write all outcomes of a claimed batch and close it.
+
+    Returns:
+        False, with nothing written, when the claim is no longer held: the batch was given to
+        another process, which writes the outcomes instead.
+
+    Raises:
+        ValueError: The outcomes are not exactly those of the claimed images.
+    """
+    if {outcome.uri for outcome in outcomes} != set(claim.images):
+        raise ValueError(f"batch {claim.batch_id}: outcomes and claimed images differ")
+    tally = Counter(outcome.verdict or "failed" for outcome in outcomes)
+    closed = connection.execute(
+        update(batches)
+        .where(
+            batches.c.id == claim.batch_id,
+            batches.c.lease_token == claim.token,
+            batches.c.status == "running",
+        )
+        .values(
+            status="done",
+            closed_at=database_clock(),
+            lease_token=None,
+            lease_until=None,
+            **{name: tally[name] for name in (*VERDICTS, "failed")},
+        )
+    ).rowcount
+    if not closed:
+        return False
+    decided_at = datetime.now(UTC)
+    connection.execute(
+        update(verdicts)
+        .where(verdicts.c.id == bindparam("row_id"))
+        .values(
+            {name: bindparam(name) for name in OUTCOME_COLUMNS}
+            | {"model_version": claim.model_version, "decided_at": decided_at}
+        ),
+        [
+            {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
+            | {"row_id": claim.images[outcome.uri]}
+            for outcome in outcomes
+        ],
+    )
+    return True
+
+
+def release_batch(connection: Connection, claim: Claim) -> None:
+    """Give a claimed batch back unjudged, as if it had never been taken."""
+    released = connection.execute(
+        update(batches)
+        .where(batches.c.id == claim.batch_id, batches.c.lease_token == claim.token)
+        .values(
+            status="queued",
+            attempts=batches.c.attempts - 1,
+            sent_at=None,
+            lease_token=None,
+            lease_until=None,
+        )
+    ).rowcount
+    if released:
+        connection.execute(
+            update(verdicts)
+            .where(verdicts.c.batch_id == claim.batch_id, verdicts.c.status == "running")
+            .values(status="queued", attempts=verdicts.c.attempts - 1)
+        )
+
+
+def judged_contents(
+    connection: Connection, hashes: Sequence[str], model_version: str
+) -> dict[str, ImageOutcome]:
+    """Look up outcomes of identical bytes, judged by the same model version."""
+    columns = [verdicts.c[name] for name in ("uri", *OUTCOME_COLUMNS)]
+    rows = connection.execute(
+        select(*columns).where(
+            verdicts.c.sha256.in_(hashes),
+            verdicts.c.model_version == model_version,
+            verdicts.c.status == "done",
+            ~verdicts.c.reused,
+        )
+    )
+    return {row.sha256: ImageOutcome(**row._mapping) for row in rows}

@@ -1,0 +1,115 @@
+"""Statements of the producer: what is unchanged, and new images with their batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from db.schema import batches, verdicts
+
+LOOKUP = 5000  # names in one IN list; SQLite allows 32,766 variables in a statement
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One image as its source lists it: size in bytes, mtime in seconds since 1970."""
+
+    uri: str
+    size_bytes: int | None
+    mtime: float | None
+
+
+@dataclass(frozen=True)
+class KnownVerdict:
+    """The newest verdict on an image, and the file it was made for."""
+
+    size_bytes: int
+    mtime: float
+    verdict: str
+
+
+def known_verdicts(
+    connection: Connection, uris: Sequence[str], model_version: str
+) -> dict[str, KnownVerdict]:
+    """Look up the newest verdict of one model version on each of these images."""
+    known: dict[str, KnownVerdict] = {}
+    for first in range(0, len(uris), LOOKUP):
+        rows = connection.execute(
+            select(verdicts.c.uri, verdicts.c.size_bytes, verdicts.c.mtime, verdicts.c.verdict)
+            .where(
+                verdicts.c.uri.in_(uris[first : first + LOOKUP]),
+                verdicts.c.model_version == model_version,
+                verdicts.c.status == "done",
+            )
+            .order_by(verdicts.c.decided_at, verdicts.c.id)
+        )
+        known.update({row.uri: KnownVerdict(*row[1:]) for row in rows})
+    return known
+
+
+def record_batches(
+    connection: Connection,
+    scan_id: int,
+    images: Sequence[FoundImage],
+    *,
+    batch_images: int,
+    priority: str,
+) -> None:
+    """Record images that the scan does not hold yet as queued, in batches of `batch_images`."""
+    for first in range(0, len(images), batch_images):
+        group = images[first : first + batch_images]
+        batch_id = add_batch(connection, scan_id, len(group), priority)
+        connection.execute(
+            insert(verdicts),
+            [
+                {
+                    "scan_id": scan_id,
+                    "batch_id": batch_id,
+                    "uri": image.uri,
+                    "status": "queued",
+                    "size_bytes": image.size_bytes,
+                    "mtime": image.mtime,
+                    "attempts": 0,
+                    "reused": False,
+                }
+                for image in group
+            ],
+        )
+
+
+def without_recorded(
+    connection: Connection, scan_id: int, images: Sequence[FoundImage]
+) -> list[FoundImage]:
+    """Drop the images that the scan already holds, and second mentions."""
+    distinct = {image.uri: image for image in images}
+    names = list(distinct)
+    for first in range(0, len(names), LOOKUP):
+        for uri in connection.execute(
+            select(verdicts.c.uri).where(
+                verdicts.c.scan_id == scan_id, verdicts.c.uri.in_(names[first : first + LOOKUP])
+            )
+        ).scalars():
+            del distinct[uri]
+    return list(distinct.values())
+
+
+def add_batch(
+    connection: Connection,
+    scan_id: int,
+    images: int,
+    priority: str,
+    *,
+    parent_id: int | None = None,
+    attempts: int = 0,
+) -> int:
+    """Record a queued batch that is not sent yet and return its number."""
+    row = {
+        "scan_id": scan_id,
+        "parent_id": parent_id,
+        "status": "queued",
+        "priority": priority,
+        "images": images,
+        "attempts": attempts,
+        **dict.fromkeys(("fake", "real", "uncertain", "no_face", "failed"), 0),
+    }
+    return int(connection.execute(insert(batches).values(row).returning(batches.c.id)).scalar_one())

@@ -1,0 +1,191 @@
+"""Statements about scans: create, look up, pause, cancel, finish."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
+
+from db.schema import batches, scans, verdicts
+from fakesweep.errors import UnknownScan
+
+OPEN = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One request to judge sources with one model version."""
+
+    id: int
+    status: str
+    paused: bool
+    priority: str
+    model_version: str
+    rescan: bool
+    sources: dict[str, Any]
+    images: int
+    unchanged: int
+    unchanged_fake: int
+    passed_over: int
+    created_at: datetime
+    listed_at: datetime | None
+    finished_at: datetime | None
+    error_message: str | None
+
+    @property
+    def open(self) -> bool:
+        """Whether images may still be waiting."""
+        return self.status in OPEN
+
+
+def _scan(row: Row[Any]) -> Scan:
+    facts = dict(row._mapping)
+    return Scan(**{**facts, "sources": json.loads(facts["sources"])})
+
+
+def create_scan(
+    connection: Connection,
+    *,
+    sources: dict[str, Any],
+    model_version: str,
+    priority: str,
+    rescan: bool,
+) -> int:
+    """Record a new scan and return its number."""
+    row = {
+        "status": "running",
+        "paused": False,
+        "priority": priority,
+        "model_version": model_version,
+        "rescan": rescan,
+        "sources": json.dumps(sources),
+        "images": 0,
+        "unchanged": 0,
+        "unchanged_fake": 0,
+        "passed_over": 0,
+        "created_at": datetime.now(UTC),
+    }
+    return int(connection.execute(insert(scans).values(row).returning(scans.c.id)).scalar_one())
+
+
+def get_scan(connection: Connection, scan_id: int) -> Scan:
+    """Look up one scan.
+
+    Raises:
+        UnknownScan: No scan has this number.
+    """
+    row = connection.execute(select(scans).where(scans.c.id == scan_id)).one_or_none()
+    if row is None:
+        newest = connection.execute(select(func.max(scans.c.id))).scalar()
+        known = f"the newest scan is {newest}" if newest else "there is no scan yet"
+        raise UnknownScan(f"no scan {scan_id}; {known}")
+    return _scan(row)
+
+
+def list_scans(connection: Connection, limit: int) -> list[Scan]:
+    """List the newest scans first."""
+    return [
+        _scan(row)
+        for row in connection.execute(select(scans).order_by(scans.c.id.desc()).limit(limit))
+    ]
+
+
+def latest_open_scan(connection: Connection) -> int | None:
+    """Number of the newest scan that is not closed; None when all are."""
+    return connection.execute(select(func.max(scans.c.id)).where(scans.c.status.in_(OPEN))).scalar()
+
+
+def other_scan_with_model(connection: Connection, scan: Scan) -> bool:
+    """Tell whether another scan ran with the same model version."""
+    return bool(
+        connection.execute(
+            select(
+                exists(
+                    select(1).where(
+                        scans.c.model_version == scan.model_version, scans.c.id != scan.id
+                    )
+                )
+            )
+        ).scalar()
+    )
+
+
+def count_found(
+    connection: Connection,
+    scan_id: int,
+    *,
+    images: int,
+    unchanged: int = 0,
+    unchanged_fake: int = 0,
+    passed_over: int = 0,
+) -> None:
+    """Add to the counts of a scan's listing."""
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id)
+        .values(
+            images=scans.c.images + images,
+            unchanged=scans.c.unchanged + unchanged,
+            unchanged_fake=scans.c.unchanged_fake + unchanged_fake,
+            passed_over=scans.c.passed_over + passed_over,
+        )
+    )
+
+
+def restart_listing(connection: Connection, scan_id: int) -> None:
+    """Set the counts of an interrupted listing back to what the ledger holds."""
+    recorded = connection.execute(
+        select(func.count()).select_from(verdicts).where(verdicts.c.scan_id == scan_id)
+    ).scalar_one()
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id)
+        .values(images=recorded, unchanged=0, unchanged_fake=0, passed_over=0, error_message=None)
+    )
+
+
+def end_listing(connection: Connection, scan_id: int, problems: Iterable[str]) -> None:
+    """Record that every image of the sources is in the ledger, and what could not be listed."""
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id)
+        .values(listed_at=datetime.now(UTC), error_message="; ".join(problems) or None)
+    )
+
+
+def set_paused(connection: Connection, scan_id: int, paused: bool) -> None:
+    """Pause a scan, or let it go on."""
+    connection.execute(update(scans).where(scans.c.id == scan_id).values(paused=paused))
+
+
+def cancel_scan(connection: Connection, scan_id: int) -> int:
+    """Cancel what is still queued; running batches end by themselves. Returns the images cancelled."""
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id)
+        .values(status="cancelled", finished_at=datetime.now(UTC))
+    )
+    waiting = select(batches.c.id).where(batches.c.scan_id == scan_id, batches.c.status == "queued")
+    cancelled = connection.execute(
+        update(verdicts)
+        .where(verdicts.c.batch_id.in_(waiting), verdicts.c.status.in_(OPEN))
+        .values(status="cancelled")
+    ).rowcount
+    connection.execute(
+        update(batches)
+        .where(batches.c.scan_id == scan_id, batches.c.status == "queued")
+        .values(status="cancelled")
+    )
+    return cancelled
+
+
+def finish_scans(connection: Connection) -> None:
+    """Close every scan that is listed to its end and has no open batch."""
+    waiting = select(1).where(batches.c.scan_id == scans.c.id, batches.c.status.in_(OPEN))
+    connection.execute(
+        update(scans)
+        .where(scans.c.status.in_(OPEN), scans.c.listed_at.is_not(None), ~waiting.exists())
+        .values(status="done", finished_at=datetime.now(UTC))
+    )

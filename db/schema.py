@@ -1,0 +1,182 @@
+"""The tables and views of the ledger, one definition for SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_REVISION = "0001"  # head of db/migrations; a test keeps the two equal
+
+metadata = MetaData()
+# Byte order, so that PostgreSQL's index also serves `uri LIKE '/archive/2024/%'`.
+Uri = Text().with_variant(Text(collation="C"), "postgresql")
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself for INTEGER only
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A point in time, always in UTC, on databases with and without time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Store as UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read as UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+scans = Table(
+    "scans",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("status", Text, nullable=False),  # queued, running, done, failed, cancelled
+    Column("paused", Boolean, nullable=False),
+    Column("priority", Text, nullable=False),  # high, bulk
+    Column("model_version", Text, nullable=False),
+    Column("rescan", Boolean, nullable=False),
+    Column("sources", Text, nullable=False),  # JSON: what to list and how, enough to list it again
+    Column("images", BigInteger, nullable=False),  # found so far, unchanged ones included
+    Column("unchanged", BigInteger, nullable=False),  # of these, not judged again
+    Column("unchanged_fake", BigInteger, nullable=False),  # of these, fake by their last verdict
+    Column("passed_over", BigInteger, nullable=False),  # files whose name and content are no image
+    Column("created_at", UtcTime, nullable=False),
+    Column("listed_at", UtcTime),  # when the last image was recorded; empty while listing
+    Column("finished_at", UtcTime),
+    Column("error_message", Text),  # what kept the listing from being complete
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("scan_id", Id, ForeignKey("scans.id", ondelete="CASCADE"), nullable=False),
+    Column("parent_id", Id),  # the batch this one is a half of
+    Column("status", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column(
+        "sent_at", Float
+    ),  # seconds since 1970 by the database's clock; empty: not in the broker
+    Column("worker", Text),
+    Column("lease_token", Text),
+    Column("lease_until", Float),
+    Column("fake", Integer, nullable=False),
+    Column("real", Integer, nullable=False),
+    Column("uncertain", Integer, nullable=False),
+    Column("no_face", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("closed_at", Float),
+    Index("ix_batches_scan", "scan_id", "status"),
+    Index(
+        "ix_batches_open",
+        "status",
+        "priority",
+        "id",
+        sqlite_where=text("status IN ('queued', 'running')"),
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("scan_id", Id, ForeignKey("scans.id", ondelete="CASCADE"), nullable=False),
+    Column("batch_id", Id, nullable=False),
+    Column("uri", Uri, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("verdict", Text),  # real, fake, uncertain, no_face
+    Column("score", Float),  # calibrated probability of fake, 0 to 1
+    Column("model_version", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("sha256", Text),
+    Column("size_bytes", BigInteger),
+    Column("mtime", Float),  # seconds since 1970, as the file system tells it
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("format", Text),
+    Column("faces", Text),  # JSON list, empty where the model looks for none
+    Column("attempts", Integer, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("frames", Integer),
+    Column("reused", Boolean, nullable=False),  # verdict of identical bytes, not judged again
+    UniqueConstraint("scan_id", "uri", name="uq_verdicts_scan_uri"),
+    Index("ix_verdicts_batch", "batch_id"),
+    Index("ix_verdicts_uri", "uri", "decided_at", "id"),
+    Index(
+        "ix_verdicts_verdict",
+        "verdict",
+        "score",
+        sqlite_where=text("verdict IS NOT NULL"),
+        postgresql_where=text("verdict IS NOT NULL"),
+    ),
+    Index(
+        "ix_verdicts_scan_verdict",
+        "scan_id",
+        "verdict",
+        "score",
+        sqlite_where=text("verdict IS NOT NULL"),
+        postgresql_where=text("verdict IS NOT NULL"),
+    ),
+    Index(
+        "ix_verdicts_error",
+        "scan_id",
+        "error_code",
+        sqlite_where=text("error_code IS NOT NULL"),
+        postgresql_where=text("error_code IS NOT NULL"),
+    ),
+    Index(
+        "ix_verdicts_original",  # one entry per judged content, however many copies an archive holds
+        "sha256",
+        "model_version",
+        sqlite_where=text("status = 'done' AND NOT reused"),
+        postgresql_where=text("status = 'done' AND NOT reused"),
+    ),
+)
+
+# Newest closed row of every image: a file that has become unreadable no longer shows its old verdict.
+LATEST_VERDICTS = """
+CREATE VIEW latest_verdicts AS
+SELECT v.* FROM verdicts v
+WHERE v.status IN ('done', 'failed') AND NOT EXISTS (
+    SELECT 1 FROM verdicts n
+    WHERE n.uri = v.uri AND n.status IN ('done', 'failed')
+      AND (n.decided_at, n.id) > (v.decided_at, v.id)
+)
+"""
+
+SCAN_SUMMARY = """
+CREATE VIEW scan_summary AS
+SELECT s.id AS scan_id, s.status, s.paused, s.priority, s.model_version, s.created_at, s.finished_at,
+    s.images, s.unchanged,
+    COALESCE(SUM(b.fake), 0) AS fake, COALESCE(SUM(b.real), 0) AS real,
+    COALESCE(SUM(b.uncertain), 0) AS uncertain, COALESCE(SUM(b.no_face), 0) AS no_face,
+    COALESCE(SUM(b.failed), 0) AS failed,
+    s.error_message
+FROM scans s LEFT JOIN batches b ON b.scan_id = s.id
+GROUP BY s.id
+"""

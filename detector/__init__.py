@@ -1,0 +1,1 @@
+"""Pixels in, scores out: decoding, views, the loaded model, its card and the registry."""

@@ -1,0 +1,1 @@
+"""Find images, record the scan, enqueue, resume."""

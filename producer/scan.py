@@ -1,0 +1,119 @@
+"""Begin a scan, or take up an interrupted one."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from db.ledger import Ledger
+from db.listing import FoundImage
+from db.scans import Scan, create_scan, end_listing, get_scan, restart_listing, set_paused
+from db.tending import expire_worker, reap, running_workers, take_back_scan
+from fakesweep.errors import SourceError
+from fakesweep.settings import Settings
+from producer.sources import Sources
+from producer.walk import Findings, find_images
+from worker.models import check_model
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenedScan:
+    """A scan that is recorded, and its images that are still to be listed."""
+
+    scan: Scan
+    images: Iterator[FoundImage] | None  # None: the listing is complete
+    findings: Findings = field(default_factory=Findings)
+
+
+def begin_scan(
+    ledger: Ledger,
+    sources: Sources,
+    *,
+    settings: Settings,
+    model: str | None,
+    rescan: bool,
+    priority: str,
+) -> OpenedScan:
+    """Check everything that can be wrong, then record a new scan.
+
+    Raises:
+        ModelError: The model version is unknown, or its file is missing or altered.
+        SourceError: The sources hold no image; nothing is recorded.
+    """
+    version = check_model(settings, model)
+    findings = Findings()
+    images = find_images(sources, findings)
+    first = next(images, None)
+    if first is None:
+        raise SourceError(_no_image(sources, findings))
+    with ledger.write() as connection:
+        scan_id = create_scan(
+            connection,
+            sources=sources.to_json(),
+            model_version=version,
+            priority=priority,
+            rescan=rescan,
+        )
+        scan = get_scan(connection, scan_id)
+    return OpenedScan(scan, chain([first], images), findings)
+
+
+def _no_image(sources: Sources, findings: Findings) -> str:
+    names = ", ".join(sources.paths) or f"the names of {sources.files_from}"
+    reasons = findings.in_words()
+    if findings.passed_over:
+        reasons.append(
+            f"{findings.passed_over} files were passed over"
+            " (no image by name or content, hidden, or links)"
+        )
+    return f"no image in {names}{': ' if reasons else ''}{'; '.join(reasons)}"
+
+
+def reopen_scan(ledger: Ledger, scan_id: int, *, settings: Settings) -> OpenedScan:
+    """Let an open scan go on: unpause it, recover what was lost, list the rest of its sources.
+
+    Raises:
+        UnknownScan: No scan has this number.
+        ModelError: Its model version is not here any more.
+    """
+    with ledger.read() as connection:
+        scan = get_scan(connection, scan_id)
+    if not scan.open:
+        return OpenedScan(scan, None)
+    check_model(settings, scan.model_version)
+    findings = Findings()
+    sources = Sources.from_json(scan.sources)
+    with ledger.write() as connection:
+        set_paused(connection, scan_id, False)
+        for worker in running_workers(connection, scan_id):
+            if _is_gone(worker):
+                expire_worker(connection, scan_id, worker)
+        reap(connection)
+        sent_again = take_back_scan(connection, scan_id)
+        if scan.listed_at is None and sources.repeatable:
+            restart_listing(connection, scan_id)
+        elif scan.listed_at is None:
+            end_listing(
+                connection,
+                scan_id,
+                ["its list of names came from standard input and was cut short"],
+            )
+        scan = get_scan(connection, scan_id)
+    log.info("scan %d: goes on, %d batches to send again", scan_id, sent_again)
+    images = None if scan.listed_at else find_images(sources, findings)
+    return OpenedScan(scan, images, findings)
+
+
+def _is_gone(worker: str) -> bool:
+    """Tell whether a process of this host has ended; of other hosts nothing is known."""
+    host, _, number = worker.rpartition(":")
+    return (
+        host == socket.gethostname()
+        and number != str(os.getpid())
+        and not Path(f"/proc/{number}").exists()
+    )

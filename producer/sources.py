@@ -1,0 +1,129 @@
+"""What a scan reads, and which of its files count; kept with the scan, so that it can go on."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+from fakesweep.errors import SourceError
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sources of a scan.
+
+    Attributes:
+        paths: Directories and files, absolute.
+        files_from: A file of names, newline- or NUL-separated; `-` is standard input.
+        include: A file counts only if it matches one of these globs; empty: all do.
+        exclude: A file or directory that matches one of these globs is left out.
+        hidden: Whether names that begin with a dot count.
+        follow_symlinks: Whether links found inside a directory are followed.
+    """
+
+    paths: tuple[str, ...] = ()
+    files_from: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    follow_symlinks: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into what JSON can carry; undecodable bytes of a path stay as escaped surrogates."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Sources":
+        """Read what `to_json` wrote."""
+        tuples = {name: tuple(fields[name]) for name in ("paths", "include", "exclude")}
+        return cls(**{**fields, **tuples})
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether they can be listed again; standard input cannot."""
+        return self.files_from != STDIN
+
+
+def local_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
+    """Check the sources of a new scan and make their paths absolute.
+
+    A source that lies inside another one is dropped: it would be listed twice.
+
+    Raises:
+        SourceError: A source does not exist, is no file or directory, or may not be read.
+    """
+    if not paths and files_from is None:
+        raise SourceError("nothing to scan; give a directory, a file or --files-from FILE")
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100  (resolve() follows links)
+    for given, path in zip(paths, absolute, strict=True):
+        _check(given, path)
+    if files_from not in (None, STDIN):
+        files_from = os.path.abspath(str(files_from))  # noqa: PTH100
+        _check(files_from, files_from)
+    kept = [
+        path
+        for index, path in enumerate(absolute)
+        if path not in absolute[:index]
+        and not any(other != path and _inside(path, other) for other in absolute)
+    ]
+    return Sources(paths=tuple(kept), files_from=files_from, **policy)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return PurePath(folder) in PurePath(path).parents and os.path.isdir(folder)  # noqa: PTH112
+
+
+def _check(given: str, path: str) -> None:
+    shown = printable(given)
+    if "://" in given:
+        raise SourceError(f"source {shown}: only directories and files are read, not URLs")
+    try:
+        if os.path.isdir(path):  # noqa: PTH112  (a path may hold bytes that pathlib prints badly)
+            with os.scandir(path):
+                return
+        if os.path.isfile(path):  # noqa: PTH113
+            with open(path, "rb"):  # noqa: PTH123
+                return
+    except PermissionError as error:
+        raise SourceError(
+            f"source {shown} may not be read by this user; change its permissions or the user"
+        ) from error
+    except OSError as error:
+        raise SourceError(f"source {shown} cannot be read: {error.strerror}") from error
+    if os.path.lexists(path):
+        raise SourceError(f"source {shown} is neither a directory nor a regular file")
+    raise SourceError(f"source {shown} does not exist; check the path")
+
+
+def printable(path: str) -> str:
+    """Show a path on one line, whatever bytes it holds."""
+    return ascii(path) if not path.isprintable() else path
+
+
+class Globs:
+    """Globs for files: one with a slash is matched with the path inside the source, one without it
+    with the name alone."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        """Compile."""
+        self.names = [_compile(pattern) for pattern in patterns if "/" not in pattern]
+        self.paths = [_compile(pattern.strip("/")) for pattern in patterns if "/" in pattern]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any glob."""
+        return bool(self.names or self.paths)
+
+    def match(self, name: str, inside: str) -> bool:
+        """Tell whether one of the globs fits a name, or the path inside the source."""
+        return any(glob.match(name) for glob in self.names) or any(
+            glob.match(inside) for glob in self.paths
+        )
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern), re.DOTALL)

@@ -1,0 +1,96 @@
+import json
+
+import numpy as np
+import pytest
+
+from detector.card import ModelCard
+from detector.views import make_views, whole_view
+from fakesweep.errors import ModelError
+
+
+def draw(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", [(300, 500), (50, 60), (224, 224), (100, 900), (1, 5000), (5, 1)])
+def test_any_image_becomes_one_square(size):
+    view = whole_view(draw(*size))
+
+    assert view.shape == (224, 224, 3)
+    assert view.dtype == np.uint8
+
+
+def test_shrinking_by_a_whole_factor_averages_the_area():
+    pixels = draw(448, 448)
+
+    view = whole_view(pixels)
+
+    mean = pixels.reshape(224, 2, 224, 2, 3).mean(axis=(1, 3))
+    assert np.abs(view - mean).max() <= 0.5 + 1e-9
+
+
+def test_enlarging_interpolates_between_pixels():
+    pixels = np.zeros((2, 2, 3), dtype=np.uint8)
+    pixels[:, 1] = 200
+
+    row = whole_view(pixels)[112, :, 0].astype(int)
+
+    assert row[0] == 0
+    assert row[-1] == 200
+    assert (np.diff(row) >= 0).all()
+    assert len(set(row)) > 50
+
+
+def test_an_image_of_the_models_size_is_copied():
+    pixels = draw(224, 224)
+
+    view = whole_view(pixels)
+
+    assert (view == pixels).all()
+    assert not np.shares_memory(view, pixels)
+
+
+def test_the_whole_image_is_the_one_view(card):
+    pixels = draw(300, 400)
+
+    (view,) = make_views(pixels, card)
+
+    assert (view.kind, view.box) == ("whole", None)
+    assert (view.pixels == whole_view(pixels)).all()
+
+
+@pytest.mark.parametrize(("size", "views"), [((31, 500), 0), ((500, 31), 0), ((32, 32), 1)])
+def test_an_image_below_the_smallest_face_has_no_view(card, size, views):
+    assert len(make_views(draw(*size), card)) == views
+
+
+def test_a_blank_image_has_no_view(card):
+    blank = np.full((300, 300, 3), (10, 120, 250), dtype=np.uint8)
+    nearly = blank.copy()
+    nearly[:150] += 5
+
+    assert make_views(blank, card) == []
+    assert make_views(nearly, card) == []
+
+
+def test_a_faint_picture_has_a_view(card):
+    faint = np.full((300, 300, 3), 100, dtype=np.uint8)
+    faint[:150, :, 1] = 120
+
+    assert len(make_views(faint, card)) == 1
+
+
+@pytest.mark.parametrize("views", [["face"], ["whole", "face"], ["whole", "whole"]])
+def test_an_unknown_kind_of_view_is_refused(card_facts, views):
+    card = ModelCard.model_validate_json(json.dumps({**card_facts, "views": views}))
+
+    with pytest.raises(ModelError, match="this version of fakesweep does not know its views"):
+        make_views(draw(100, 100), card)
+
+
+def test_an_unknown_face_finder_is_refused(card_facts):
+    card_facts["faces"]["finder"] = "cascade"
+    card = ModelCard.model_validate_json(json.dumps(card_facts))
+
+    with pytest.raises(ModelError, match="does not know its face finder"):
+        make_views(draw(100, 100), card)

@@ -1,0 +1,177 @@
+"""Every image of a source is found once, under a name that leads back to it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakesweep.errors import SourceError
+from fakesweep.uri import path_of_uri
+from producer.sources import Sources, local_sources
+from producer.walk import Findings, find_images
+from tests.pictures import write_picture
+
+
+def found(*paths: Path, files_from: Path | None = None, **policy: Any) -> list[str]:
+    names, _ = found_and_noted(*paths, files_from=files_from, **policy)
+    return names
+
+
+def found_and_noted(
+    *paths: Path, files_from: Path | None = None, **policy: Any
+) -> tuple[list[str], Findings]:
+    findings = Findings()
+    sources = local_sources(
+        [str(path) for path in paths], str(files_from) if files_from else None, **policy
+    )
+    sources = Sources.from_json(sources.to_json())
+    return sorted(path_of_uri(image.uri) for image in find_images(sources, findings)), findings
+
+
+def touch(path: Path, content: bytes = b"") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return str(path)
+
+
+def test_a_file_is_an_image_by_its_name_or_by_its_content(tmp_path: Path) -> None:
+    named = touch(tmp_path / "broken.JPG", b"no image at all")
+    by_content = str(write_picture(tmp_path / "x.png", 1).rename(tmp_path / "no_extension"))
+    disguised = str(write_picture(tmp_path / "x.jpg", 1).rename(tmp_path / "notes.txt"))
+    touch(tmp_path / "readme.txt", b"words")
+    touch(tmp_path / "empty")
+
+    names, findings = found_and_noted(tmp_path)
+
+    assert names == sorted([named, by_content, disguised])
+    assert findings.passed_over == 2
+
+
+def test_a_named_file_always_counts(tmp_path: Path) -> None:
+    words = touch(tmp_path / "readme.txt", b"words")
+
+    assert found(Path(words)) == [words]
+
+
+def test_hidden_names_count_only_when_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path / ".hidden.jpg")
+    touch(tmp_path / ".folder/in.jpg")
+    plain = touch(tmp_path / "plain.jpg")
+
+    assert found(tmp_path) == [plain]
+    assert len(found(tmp_path, hidden=True)) == 3
+
+
+def test_links_are_followed_only_when_asked_for_and_circles_end(tmp_path: Path) -> None:
+    real = touch(tmp_path / "real/a.jpg")
+    (tmp_path / "link.jpg").symlink_to(real)
+    (tmp_path / "real/circle").symlink_to(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+
+    assert found(tmp_path) == [real]
+    assert found(tmp_path, follow_symlinks=True) == sorted(
+        [str(tmp_path / "gone.jpg"), str(tmp_path / "link.jpg"), real]
+    )
+
+
+def test_globs_choose_files_and_leave_out_directories(tmp_path: Path) -> None:
+    wanted = touch(tmp_path / "2024/a.jpg")
+    touch(tmp_path / "2024/a.png")
+    touch(tmp_path / "thumbs/a.jpg")
+    touch(tmp_path / "2023/a.jpg")
+
+    assert found(tmp_path, include=("*.jpg",), exclude=("thumbs", "2023/*")) == [wanted]
+
+
+def test_a_source_inside_another_one_is_listed_once(tmp_path: Path) -> None:
+    image = touch(tmp_path / "a/b/c.jpg")
+
+    assert found(tmp_path, tmp_path / "a", tmp_path / "a/b/c.jpg", tmp_path) == [image]
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_a_list_of_names_is_read(tmp_path: Path, separator: str) -> None:
+    names = sorted([touch(tmp_path / "one.jpg"), touch(tmp_path / "two words.txt")])
+    missing = str(tmp_path / "missing.jpg")
+    listing = tmp_path / "names"
+    listing.write_text(separator.join([*names, missing]))
+
+    assert found(files_from=listing) == sorted([*names, missing])
+
+
+def test_names_of_a_long_list_are_not_cut_where_blocks_end(tmp_path: Path) -> None:
+    names = [f"/nowhere/{number:05}/{'x' * 40}.jpg" for number in range(5000)]
+    listing = tmp_path / "names"
+    listing.write_text("\n".join(names) + "\n")
+
+    assert found(files_from=listing) == names
+
+
+def test_strange_names_lead_back_to_their_files(tmp_path: Path) -> None:
+    strange = [
+        "new\nline.jpg",
+        "-dash.jpg",
+        "=1+1.jpg",
+        "漢 ü%20.jpg",
+        os.fsdecode(b"\xff\xfe.jpg"),
+    ]
+    for name in strange:
+        (tmp_path / name).write_bytes(b"")
+
+    names = found(tmp_path)
+
+    assert names == sorted(str(tmp_path / name) for name in strange)
+    assert all(Path(name).exists() for name in names)
+
+
+def test_pipes_and_devices_are_passed_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+
+    names, findings = found_and_noted(tmp_path)
+
+    assert names == []
+    assert findings.passed_over == 1
+
+
+def test_a_path_too_long_for_the_ledger_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path
+    here = Path.cwd()
+    try:
+        for _ in range(14):  # deeper than one call may name
+            os.chdir(folder)
+            folder = Path("d" * 200)
+            folder.mkdir()
+        os.chdir(folder)
+        Path("deep.jpg").write_bytes(b"")
+    finally:
+        os.chdir(here)
+
+    names, findings = found_and_noted(tmp_path)
+
+    assert names == []
+    assert findings.problem_count == 1
+    assert "too long" in findings.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere", "does not exist"),
+        ("s3://bucket/photos", "not URLs"),
+        ("pipe", "neither a directory nor a regular file"),
+    ],
+)
+def test_a_wrong_source_is_refused_by_name(tmp_path: Path, source: str, message: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    given = source if "://" in source else str(tmp_path / source)
+
+    with pytest.raises(SourceError, match=message) as caught:
+        local_sources([given], None)
+
+    assert given in str(caught.value)
+
+
+def test_no_source_at_all_is_refused() -> None:
+    with pytest.raises(SourceError, match="--files-from"):
+        local_sources([], None)

@@ -1,0 +1,185 @@
+"""Publish a model: an immutable version folder with the model file and its card, or nothing at all.
+
+The folder is written under a temporary name, proved by a fresh process, and only then renamed.
+"""
+
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from detector.card import VERSION_PATTERN, ModelCard, write_card
+from detector.model import load_detector
+from detector.registry import BUILTIN_DIR, CARD_FILE, PublishedModel, find_model
+from fakesweep.errors import ModelError
+from training.draft import ARTEFACT, as_published, draft_card
+from training.files import sync_folder
+from training.limits import describe_run, name_limits
+from training.prove import score_golden
+
+log = logging.getLogger(__name__)
+
+RUN = "run.json"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def publish(
+    source: Path,
+    model_dir: Path,
+    *,
+    version: str | None = None,
+    description: str | None = None,
+    limits: Sequence[str] = (),
+    thresholds: tuple[float, float] | None = None,
+    recipe: str | None = None,
+) -> PublishedModel:
+    """Publish a run folder or a bare `.keras` file into a registry folder.
+
+    Args:
+        version: Its name; by default the architecture and the next free number, such as `cnn-3`.
+        limits: Sentences to add to those that the run's own figures give.
+        thresholds: `(real_threshold, fake_threshold)` for a bare file; 0.5 and 0.5 by default.
+        recipe: The command that makes this model again.
+
+    Raises:
+        ModelError: The version exists or is no name, the file is no model, its golden scores cannot be repeated, or the folder cannot
+            be written; nothing is published then.
+    """
+    file, run = _open_source(source)
+    if thresholds is not None and run is not None:
+        raise ModelError("thresholds of a run are chosen by its evaluation: give none")
+    version = version or _next_version(model_dir, run["architecture"] if run else "model")
+    _check_version(model_dir, version)
+    facts = _run_facts(run, recipe) if run else _bare_facts(thresholds)
+    card = draft_card(file, version, **facts)
+    card = card.model_copy(
+        update={
+            "artefact": card.artefact.model_copy(update={"file": ARTEFACT}),
+            "description": description or card.description,
+            "limits": [*card.limits, *limits],
+        }
+    )
+    partial = model_dir / f".{version}.partial-{os.getpid()}"
+    try:
+        partial.mkdir(parents=True)
+        shutil.copyfile(file, partial / ARTEFACT)
+        _write_golden(partial, card)
+        _sync_files(partial)
+        _prove(partial)
+        partial.rename(model_dir / version)
+        sync_folder(model_dir)
+    except OSError as error:
+        raise ModelError(
+            f"cannot publish {version} into {model_dir}: {error.strerror or error}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    log.info("published %s in %s", version, model_dir)
+    return find_model(model_dir, version)
+
+
+def _open_source(source: Path) -> tuple[Path, dict[str, Any] | None]:
+    if source.is_dir():
+        file, facts = source / ARTEFACT, source / RUN
+        for path in (file, facts):
+            if not path.is_file():
+                raise ModelError(
+                    f"{source} is no finished run: {path.name} is missing;"
+                    " finish it with `fakesweep train --resume`"
+                )
+        try:
+            return file, json.loads(facts.read_text())
+        except (OSError, ValueError) as error:
+            raise ModelError(f"cannot read {facts}: {error}") from error
+    if not source.is_file():
+        raise ModelError(f"no such run folder or model file: {source}")
+    if source.suffix != ".keras":
+        raise ModelError(f"{source}: expected a run folder or a .keras file")
+    return source, None
+
+
+def _next_version(model_dir: Path, architecture: str) -> str:
+    number = 1
+    while _taken(model_dir, f"{architecture}-{number}") is not None:
+        number += 1
+    return f"{architecture}-{number}"
+
+
+def _taken(model_dir: Path, version: str) -> Path | None:
+    for folder in (model_dir / version, BUILTIN_DIR / version):
+        if folder.exists():
+            return folder
+    return None
+
+
+def _check_version(model_dir: Path, version: str) -> None:
+    if not re.match(VERSION_PATTERN, version):
+        raise ModelError(
+            "a version is letters, digits, '.', '_' and '-', at most 64, and begins with a letter"
+            f" or digit; received: {version!r}"
+        )
+    taken = _taken(model_dir, version)
+    if taken is not None:
+        raise ModelError(
+            f"version {version} exists already: {taken}; published versions never change: name another"
+        )
+
+
+def _run_facts(run: dict[str, Any], recipe: str | None) -> dict[str, Any]:
+    own = ("architecture", "calibration", "thresholds", "metrics", "history")
+    return {
+        "architecture": run["architecture"],
+        "description": describe_run(run),
+        "calibration": run["calibration"],
+        "thresholds": run["thresholds"],
+        "metrics": run["metrics"],
+        "training": {key: value for key, value in run.items() if key not in own}
+        | {"recipe": recipe or "not recorded"},
+        "limits": name_limits(run),
+    }
+
+
+def _bare_facts(thresholds: tuple[float, float] | None) -> dict[str, Any]:
+    if thresholds is None:
+        return {}
+    real_threshold, fake_threshold = thresholds
+    if not 0 <= real_threshold <= fake_threshold <= 1:
+        raise ModelError(
+            "thresholds are numbers with 0 <= real_threshold <= fake_threshold <= 1;"
+            f" received: {real_threshold} and {fake_threshold}"
+        )
+    return {
+        "thresholds": {
+            "real_threshold": real_threshold,
+            "fake_threshold": fake_threshold,
+            "chosen_on": "nothing: given, not measured",
+            "target_fpr": 0.01,
+        }
+    }
+
+
+def _write_golden(folder: Path, card: ModelCard) -> None:
+    scores = score_golden(load_detector(as_published(folder, card)))
+    golden = [{"name": name, "score": round(score, 6)} for name, score in scores.items()]
+    write_card(folder / CARD_FILE, ModelCard.model_validate(card.model_dump() | {"golden": golden}))
+
+
+def _sync_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    sync_folder(folder)
+
+
+def _prove(folder: Path) -> None:
+    command = [sys.executable, "-m", "training.prove", str(folder.resolve())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        reason = (done.stdout.strip() or done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise ModelError(f"not published: a fresh process could not prove the model: {reason}")

@@ -1,0 +1,143 @@
+"""Judge the images of one batch: threads prepare ahead while the device scores."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.batches import ImageOutcome
+from detector.judge import judge_views
+from worker.prepare import Limits, PreparedImage, prepare_image
+
+if TYPE_CHECKING:
+    from detector.model import Detector
+
+AHEAD = 3  # device batches prepared or in preparation while one is scored
+
+KnownContents = Callable[[list[str]], dict[str, ImageOutcome]]
+
+
+def judge_images(
+    uris: Iterable[str],
+    detector: "Detector",
+    *,
+    pool: ThreadPoolExecutor,
+    limits: Limits,
+    known: KnownContents | None,
+    progress: Callable[[], None],
+) -> Iterator[ImageOutcome]:
+    """Give one outcome for each image, in order.
+
+    Args:
+        uris: The images of a batch, each once.
+        detector: The loaded model version that judges.
+        pool: Threads that read, decode and cut images.
+        limits: Above these an image is `too_large`.
+        known: Finds outcomes of identical bytes; their verdicts are taken over without inference.
+            None: every image is judged by itself.
+        progress: Called whenever an image is prepared or a device batch is scored.
+    """
+    for group in _groups(_prepared(uris, detector, pool, limits, progress), detector.device_batch):
+        yield from _judge_group(group, detector, known)
+        progress()
+
+
+def _prepared(
+    uris: Iterable[str],
+    detector: "Detector",
+    pool: ThreadPoolExecutor,
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Iterator[PreparedImage]:
+    """Prepare in threads, a bounded number of images ahead, and give them in order."""
+    names = iter(uris)
+    ahead: deque[Future[PreparedImage]] = deque()
+
+    def submit(count: int) -> None:
+        for uri in islice(names, count):
+            ahead.append(pool.submit(prepare_image, uri, detector.card, limits))
+
+    try:
+        submit(AHEAD * detector.device_batch)
+        while ahead:
+            prepared = ahead.popleft().result()
+            progress()
+            submit(1)
+            yield prepared
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+def _groups(images: Iterable[PreparedImage], views: int) -> Iterator[list[PreparedImage]]:
+    """Collect images until their views fill a device batch."""
+    group: list[PreparedImage] = []
+    filled = 0
+    for image in images:
+        group.append(image)
+        filled += len(image.views)
+        if filled >= views:
+            yield group
+            group, filled = [], 0
+    if group:
+        yield group
+
+
+def _judge_group(
+    group: list[PreparedImage], detector: "Detector", known: KnownContents | None
+) -> Iterator[ImageOutcome]:
+    readable = [image for image in group if image.error is None]
+    hashes = sorted({str(image.sha256) for image in readable})
+    earlier = known(hashes) if known and hashes else {}
+    to_score = [image for image in readable if image.sha256 not in earlier]
+    if known:  # one image of each content; its copies in the group take over its verdict
+        to_score = list({image.sha256: image for image in reversed(to_score)}.values())[::-1]
+    judged = dict(zip((image.uri for image in to_score), _score(to_score, detector), strict=True))
+    by_content = earlier | {str(outcome.sha256): outcome for outcome in judged.values()}
+    for image in group:
+        if image.error is not None:
+            yield replace(
+                _facts(image),
+                status="failed",
+                error_code=image.error.code,
+                error_message=str(image.error).replace("\0", ""),
+            )
+        elif image.uri in judged:
+            yield judged[image.uri]
+        else:
+            outcome = by_content[str(image.sha256)]
+            yield replace(outcome, uri=image.uri, mtime=image.mtime, reused=True)
+
+
+def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageOutcome]:
+    views = [view.pixels for image in images for view in image.views]
+    scores: Iterator[float] = iter(detector.score_views(np.stack(views)) if views else ())
+    for image in images:
+        mine = [float(score) for score in islice(scores, len(image.views))]
+        judgement = judge_views(image.views, mine, detector.card)
+        yield replace(
+            _facts(image),
+            status="done",
+            verdict=judgement.verdict,
+            score=judgement.score,
+            faces=None if judgement.faces is None else json.dumps(judgement.faces),
+        )
+
+
+def _facts(image: PreparedImage) -> ImageOutcome:
+    return ImageOutcome(
+        uri=image.uri,
+        status="running",
+        sha256=image.sha256,
+        size_bytes=image.size_bytes,
+        mtime=image.mtime,
+        width=image.width,
+        height=image.height,
+        format=image.format,
+        frames=image.frames,
+    )

@@ -1,0 +1,104 @@
+"""The one Celery task, and what a worker process does around it."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.signals import worker_process_shutdown
+
+from db.ledger import open_ledger
+from fakesweep.errors import BrokerError, FakesweepError, LedgerError, ModelError
+from fakesweep.settings import Settings
+from worker.app import TASK, make_app
+from worker.messages import BatchMessage
+from worker.sweep import Sweeper
+from worker.tend import feed, tend
+
+log = logging.getLogger(__name__)
+
+
+class Tender(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
+    """Tends the queue from the worker's main process, which lives on when a child is killed."""
+
+    requires = ("celery.worker.components:Timer",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        self.timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        """Begin to look after the queue every `tend_s` seconds."""
+        settings: Settings = parent.app.fakesweep_settings
+        self.timer = parent.timer.call_repeatedly(
+            settings.tend_s, tend_quietly, (parent.app, settings), priority=10
+        )
+
+    def stop(self, parent: Any) -> None:
+        """End."""
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+def tend_quietly(app: Celery, settings: Settings) -> None:
+    """Do one round; a broker or database that is away for a while only makes a log line."""
+    # Unpooled: children are forked from this process, and must not inherit a connection.
+    ledger = open_ledger(settings.database_url, pooled=False)
+    try:
+        tend(app, ledger, settings)
+    except FakesweepError as error:
+        log.warning("tending the queue: %s", error)
+    finally:
+        ledger.close()
+
+
+def worker_app(settings: Settings) -> Celery:
+    """Make the Celery app of a worker: the task, and the tender in its main process."""
+    app = make_app(settings)
+    app.fakesweep_settings = settings
+    app.steps["worker"].add(Tender)
+    sweepers: list[Sweeper] = []
+
+    def sweeper() -> Sweeper:
+        # Made at the first batch, in the child: neither a loaded TensorFlow nor a database
+        # connection survives a fork.
+        if not sweepers:
+            sweepers.append(Sweeper(settings))
+        return sweepers[0]
+
+    @app.task(name=TASK, shared=False)  # type: ignore[untyped-decorator]  # Celery carries no types
+    def judge_batch(fields: dict[str, Any]) -> None:
+        """Judge one batch; runs twice with the same outcome."""
+        message = BatchMessage.from_json(fields)
+        mine = sweeper()
+        try:
+            mine.sweep(message.batch_id, message.model_version)
+        except ModelError as error:
+            # Not claimed: the tender sends it again, to a worker that may have the model.
+            log.error("batch %d of scan %d: %s", message.batch_id, message.scan_id, error)
+            _hand_back(mine, message.batch_id)
+            return
+        try:
+            feed(app, mine.ledger, settings.high_water)
+        except (BrokerError, LedgerError) as error:
+            log.warning("feeding the queue: %s", error)
+
+    def close_sweeper(**_: Any) -> None:
+        for mine in sweepers:
+            mine.close()
+
+    worker_process_shutdown.connect(close_sweeper, weak=False)
+    return app
+
+
+def _hand_back(mine: Sweeper, batch_id: int) -> None:
+    from db.tending import take_back
+
+    with mine.ledger.write() as connection:
+        take_back(connection, [batch_id])
+
+
+def run_worker(settings: Settings, arguments: Sequence[str]) -> None:
+    """Run a Celery worker until it is told to stop; `arguments` go to Celery as they are."""
+    worker_app(settings).worker_main(
+        ["worker", "--queues", "high,bulk", "--loglevel", settings.log_level, *arguments]
+    )
