@@ -46,7 +46,15 @@ def publish(
     as_json: bool,
 ) -> None:
     """Publish SOURCE, a run folder of `train` or a .keras file, as a new immutable version."""
-    from training.publish import publish as publish_model
+    from fakesweep.notices import held_notices
+    from fakesweep.settings import quiet_tensorflow
+
+    quiet_tensorflow()
+    with held_notices():
+        from detector.model import describe_device
+        from training.publish import publish as publish_model
+
+        describe_device()  # makes TensorFlow give its notices while they are held
 
     model = publish_model(
         source,
@@ -82,9 +90,10 @@ def rollback(*, model_dir: Path | None, as_json: bool) -> None:
 
 
 def _model_dir(given: Path | None) -> Path:
-    from fakesweep.settings import load_settings
+    from cli.context import start
 
-    return given if given is not None else load_settings().model_dir
+    settings = start()
+    return given if given is not None else settings.model_dir
 
 
 def _answer(model: "PublishedModel", verb: str, as_json: bool) -> None:

@@ -68,7 +68,9 @@ def print_summary(progress: "Progress", failures: dict[str, int], settings: Sett
     if scan.error_message:
         console.print(f"incomplete: {scan.error_message}", soft_wrap=True, markup=False)
     console.print(
-        f"The verdicts are in {mask_url(settings.database_url)}. Look at them:", soft_wrap=True
+        f"The verdicts are in {mask_url(settings.database_url)}. Look at them:",
+        soft_wrap=True,
+        markup=False,
     )
     commands = [
         f"fakesweep export {scan.id} --output verdicts.csv",

@@ -1,4 +1,4 @@
-"""`fakesweep train`: make a model from labelled images and leave a run folder that `publish` takes."""
+"""`fakesweep train`: make a model from labelled images, for `publish` to take."""
 
 import json
 import sys
@@ -23,8 +23,8 @@ SHOWN = ("n", "accuracy_at_half", "precision", "recall", "f1", "auc", "fpr")
 @click.option(
     "--manifest",
     type=FOLDER,
-    help="CSV with the columns path,label and, if known, source,group,split. With --real and --fake it"
-    " only describes the files found there.",
+    help="CSV with the columns path,label and, if known, source,group,split."
+    " With --real and --fake it only describes the files found there.",
 )
 @click.option("--output", type=FOLDER, required=True, help="The run folder to write.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in --output.")
@@ -90,11 +90,20 @@ def train(
     fakesweep train --real photos/real --fake photos/fake --output runs/mine
     fakesweep publish runs/mine && fakesweep promote cnn-2
     """
-    from fakesweep.errors import TrainingError
-    from training.fit import FitOptions
-    from training.train import TrainOptions
-    from training.train import train as run_training
+    from cli.context import start
+    from fakesweep.notices import held_notices
+    from fakesweep.settings import quiet_tensorflow
 
+    start()
+    quiet_tensorflow()
+    with held_notices():
+        from detector.model import describe_device
+        from training.fit import FitOptions
+        from training.runs import TrainOptions
+        from training.train import train as run_training
+
+        device = describe_device()
+    click.echo(f"training on {device}", err=True)
     options = TrainOptions(
         output=output,
         real=list(real),
@@ -108,10 +117,9 @@ def train(
     try:
         with _progress() as (on_decoded, on_step):
             run = run_training(options, on_decoded=on_decoded, on_step=on_step)
-    except KeyboardInterrupt as error:
-        raise TrainingError(
-            f"stopped; the same command with --resume goes on after the last whole epoch of {output}"
-        ) from error
+    except KeyboardInterrupt:
+        click.echo(f"to go on after the last whole epoch of {output}: add --resume", err=True)
+        raise
     if as_json:
         click.echo(json.dumps(_summary(run.facts, run.output)))
     else:
@@ -181,8 +189,8 @@ def _print_report(facts: dict[str, Any], output: Path) -> None:
         console.print(table)
     thresholds = facts["thresholds"]
     console.print(
-        f"real below {thresholds['real_threshold']:.4f}, fake from {thresholds['fake_threshold']:.4f}"
-        f" on: {thresholds['chosen_on']}"
+        f"real below {thresholds['real_threshold']:.4f},"
+        f" fake from {thresholds['fake_threshold']:.4f} on: {thresholds['chosen_on']}"
     )
     console.print(f"Wrote {output}; publish it with: fakesweep publish {output}")
 

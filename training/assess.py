@@ -1,4 +1,7 @@
-"""Assess a fitted model: calibrate and choose thresholds on one half of the validation images, report on the other."""
+"""Assess a fitted model.
+
+Calibrate and choose thresholds on one half of the validation images, report on the other.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -36,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Assessment:
-    """What was measured; `metrics` has one entry per split, `gates` what could give a class away."""
+    """What was measured; `metrics` has one entry per split, `gates` what may give classes away."""
 
     calibration: Calibration
     thresholds: Thresholds

@@ -1,7 +1,8 @@
 """Augment views at random, without looking at their label.
 
-Every training view of both classes goes through one chain of flips, crops, light, blur, scale, noise and codecs, so that no class can
-be told by how its files were made ("Fake or JPEG?", arXiv 2403.17608).
+Every training view of both classes goes through one chain of flips, crops, light, blur, scale,
+noise and codecs, so that no class can be told by how its files were made ("Fake or JPEG?", arXiv
+2403.17608).
 """
 
 import io
@@ -29,7 +30,7 @@ View = NDArray[np.uint8]
 
 
 def augment_view(view: View, rng: np.random.Generator) -> View:
-    """Return a changed copy of an RGB view, `(side, side, 3)` uint8 in [0, 255], of the same shape."""
+    """Return a changed copy of an RGB view, `(side, side, 3)` uint8, of the same shape."""
     picked = {name: bool(rng.random() < share) for name, share in CHAIN.items()}
     if picked["flip"]:
         view = np.ascontiguousarray(view[:, ::-1])

@@ -1,8 +1,9 @@
 """Draw balanced batches and augment them ahead of the fit.
 
-Sources that hold both classes (paired) fill `PAIRED_SHARE` of an epoch: there the class cannot be told by the source. A source's share
-grows with the square root of its size, and both classes get the same number of draws. Every draw is a pure function of seed and
-epoch, so that a resumed fit sees the batches it would have seen.
+Sources that hold both classes (paired) fill `PAIRED_SHARE` of an epoch: there the class cannot be
+told by the source. A source's share grows with the square root of its size, and both classes get
+the same number of draws. Every draw is a pure function of seed and epoch, so that a resumed fit
+sees the batches it would have seen.
 """
 
 from collections import defaultdict
@@ -32,7 +33,10 @@ def paired_sources(sources: Sequence[str], labels: Sequence[int]) -> list[str]:
 
 
 def cell_shares(sources: Sequence[str], labels: Sequence[int]) -> dict[Cell, float]:
-    """Give each (source, label) cell its share of the draws; the shares add up to 1, and to 0.5 per class."""
+    """Give each (source, label) cell its share of the draws.
+
+    The shares add up to 1, and to 0.5 per class.
+    """
     counts: dict[Cell, int] = defaultdict(int)
     for cell in zip(sources, labels, strict=True):
         counts[cell] += 1
@@ -98,7 +102,9 @@ def augmented_batches(
     epoch: int,
     threads: int = 2,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Yield whole batches of rows and their augmented views `(batch, side, side, 3)` uint8, a few batches ahead."""
+    """Yield whole batches of rows and their augmented views `(batch, side, side, 3)` uint8, a few
+    batches ahead.
+    """
 
     def augment(draw: int, row: int) -> NDArray[np.uint8]:
         return augment_view(np.array(views[row]), np.random.default_rng((seed, 2, epoch, draw)))

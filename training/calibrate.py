@@ -1,4 +1,4 @@
-"""Fit the calibration and choose the two thresholds, on the half of the validation images that is not reported."""
+"""Fit the calibration and choose the two thresholds, on images that are not reported."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,10 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt's two numbers on the logit of the raw score; `method` is `none` where the fit would turn the ranking round."""
+    """Platt's two numbers on the logit of the raw score.
+
+    `method` is `none` where the fit would turn the ranking round.
+    """
 
     method: str
     slope: float
@@ -40,7 +43,10 @@ class Thresholds:
 
 
 def fit_platt(labels: Labels, raw: Scores, fitted_on: str) -> Calibration:
-    """Fit `sigmoid(slope * logit(raw) + intercept)` to the labels, both classes weighing the same (Platt 1999)."""
+    """Fit `sigmoid(slope * logit(raw) + intercept)` to the labels (Platt 1999).
+
+    Both classes weigh the same, whatever their numbers.
+    """
     regression = LogisticRegression(C=np.inf, class_weight="balanced")
     regression.fit(logit(raw)[:, None], labels)
     slope = round(float(regression.coef_[0, 0]), DECIMALS)
@@ -60,10 +66,11 @@ def choose_thresholds(
 ) -> Thresholds:
     """Choose thresholds that hold on the worst source.
 
-    `fake_threshold` flags at most `target_fpr` of the real images of every source with at least 75 of them; below
-    `real_threshold` lie at most 10 % of the fakes of every source with at least 75 of them. Where no source has that many,
-    all images of the class count as one source. What lies between is uncertain; a weak model leaves most there.
-    `copies` says how many of the scores are of one and the same image. Thresholds have four decimals.
+    `fake_threshold` flags at most `target_fpr` of the real images of every source with at least 75
+    of them; below `real_threshold` lie at most 10 % of the fakes of every source with at least 75
+    of them. Where no source has that many, all images of the class count as one source. What lies
+    between is uncertain; a weak model leaves most there. `copies` says how many of the scores are
+    of one and the same image. Thresholds have four decimals.
     """
     enough = ENOUGH_IMAGES * copies
     reals = _by_source(scores[labels == 0], np.array(sources)[labels == 0], enough)
@@ -88,9 +95,11 @@ def choose_thresholds(
 
 
 def lowest_flagging(scores: Scores, share: float) -> float:
-    """Return the lowest threshold of four decimals at which at most `share` of the scores are flagged (score >= threshold)."""
+    """Return the lowest threshold of four decimals at which at most `share` of the scores are
+    flagged (score >= threshold).
+    """
     ranked = np.sort(scores)[::-1]
-    first_spared = ranked[min(int(share * len(ranked)), len(ranked) - 1)]
+    first_spared: float = ranked[min(int(share * len(ranked)), len(ranked) - 1)]
     return (math.floor(first_spared * STEPS) + 1) / STEPS
 
 

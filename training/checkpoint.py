@@ -18,7 +18,10 @@ Arrays = list[NDArray[Any]]
 
 @dataclass
 class Checkpoint:
-    """What a fit carries from epoch to epoch: the averaged weights, the best of them, and one record per epoch."""
+    """What a fit carries from epoch to epoch.
+
+    The averaged weights, the best of them, and one record per epoch.
+    """
 
     average: Arrays
     best: Arrays | None = None
@@ -31,7 +34,8 @@ def write_checkpoint(path: Path, saved: Checkpoint, model: Any, optimizer: Any) 
     """Replace the checkpoint file.
 
     Raises:
-        TrainingError: The disk is full or the folder cannot be written; the former checkpoint stays.
+        TrainingError: The disk is full or the folder cannot be written; the former checkpoint
+            stays.
     """
     facts = {
         "best_value": saved.best_value,
@@ -54,7 +58,9 @@ def write_checkpoint(path: Path, saved: Checkpoint, model: Any, optimizer: Any) 
 
 
 def read_checkpoint(path: Path, model: Any, optimizer: Any) -> Checkpoint | None:
-    """Put a checkpoint's weights into model and optimizer, and return the rest; None where there is no file.
+    """Put a checkpoint's weights into model and optimizer, and return the rest.
+
+    None where there is no file.
 
     Raises:
         TrainingError: The file is damaged or of another network.

@@ -1,7 +1,8 @@
 """Build the networks that can be trained, by name.
 
-`cnn` is the plain one: 224x224 RGB in, five blocks of 3x3 convolution and 2x2 max pooling, flatten, dense, dropout, one sigmoid.
-Batch normalisation stands after the pooling, where it costs a quarter of what it costs before.
+`cnn` is the plain one: 224x224 RGB in, five blocks of 3x3 convolution and 2x2 max pooling, flatten,
+dense, dropout, one sigmoid. Batch normalisation stands after the pooling, where it costs a quarter
+of what it costs before.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Draft a model card for a Keras file, so that the serving code can load a model that is not published yet."""
+"""Draft a model card, so that the serving code can load a model that is not published yet."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ import keras  # type: ignore[import-untyped]  # ships no annotations
 from detector.card import ModelCard
 from detector.registry import PublishedModel
 from fakesweep.errors import ModelError
+from training.limits import describe_run, name_limits
 from training.load import SIDE_PX
 
 ARTEFACT = "model.keras"
@@ -18,7 +19,9 @@ SMALLEST_PX = 32
 
 
 def draft_card(file: Path, version: str, **facts: Any) -> ModelCard:
-    """Describe a `.keras` file: artefact and input as they are, nothing measured; `facts` replace single fields.
+    """Describe a `.keras` file.
+
+    Artefact and input as they are, nothing measured; `facts` replace single fields.
 
     Raises:
         ModelError: The file cannot be read.
@@ -70,3 +73,42 @@ def as_published(folder: Path, card: ModelCard) -> PublishedModel:
         current=False,
         builtin=False,
     )
+
+
+def run_fields(run: dict[str, Any], recipe: str | None) -> dict[str, Any]:
+    """Take the fields of the card of a run from its `run.json`."""
+    own = ("architecture", "calibration", "thresholds", "metrics", "history")
+    return {
+        "architecture": run["architecture"],
+        "description": describe_run(run),
+        "calibration": run["calibration"],
+        "thresholds": run["thresholds"],
+        "metrics": run["metrics"],
+        "training": {key: value for key, value in run.items() if key not in own}
+        | {"recipe": recipe or "not recorded"},
+        "limits": name_limits(run),
+    }
+
+
+def bare_fields(thresholds: tuple[float, float] | None) -> dict[str, Any]:
+    """Take the fields of the card of a file without a run: the thresholds given, or none.
+
+    Raises:
+        ModelError: The thresholds are out of [0, 1] or cross.
+    """
+    if thresholds is None:
+        return {}
+    real_threshold, fake_threshold = thresholds
+    if not 0 <= real_threshold <= fake_threshold <= 1:
+        raise ModelError(
+            "thresholds are numbers with 0 <= real_threshold <= fake_threshold <= 1;"
+            f" received: {real_threshold} and {fake_threshold}"
+        )
+    return {
+        "thresholds": {
+            "real_threshold": real_threshold,
+            "fake_threshold": fake_threshold,
+            "chosen_on": "nothing: given, not measured",
+            "target_fpr": TARGET_FPR,
+        }
+    }

@@ -1,7 +1,8 @@
-"""Evaluate a model file through the code that serves: as the files are, laundered, and against what gives a class away.
+"""Evaluate a model file through the code that serves.
 
-Laundered means that both classes pass through JPEG of one seeded range of qualities before the view is made, so that neither
-keeps its own codec.
+It scores the images as their files are, laundered, and with what could give a class away swapped.
+Laundered means that both classes pass through JPEG of one seeded range of qualities before the view
+is made, so that neither keeps its own codec.
 """
 
 import logging
@@ -21,7 +22,7 @@ from detector.views import whole_view
 from training.augment import encode_jpeg, encode_png
 from training.draft import as_published, draft_card
 from training.load import LIMIT_PX, decode_file
-from training.metrics import macro_auc
+from training.metrics import rank_sources
 from training.prepare import Prepared
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ def score_split(detector: Detector, prepared: Prepared, inside: Sequence[int]) -
 def score_rewritten(
     detector: Detector, prepared: Prepared, inside: Sequence[int], rewrite: Rewrite, threads: int
 ) -> Scores:
-    """Score images whose decoded pixels were written anew by `rewrite(pixels, index)`, shape `(n,)`, uncalibrated."""
+    """Score images whose decoded pixels were written anew by `rewrite(pixels, index)`, shape
+    `(n,)`, uncalibrated.
+    """
 
     def view(index: int) -> NDArray[np.uint8]:
         pixels = decode_file(prepared.images[index].path)[0].pixels
@@ -74,7 +77,9 @@ def score_rewritten(
 
 
 def launder(seed: int) -> Rewrite:
-    """Return a rewriting as JPEG of a quality in 75-95 that seed and index decide, whatever the label."""
+    """Return a rewriting as JPEG of a quality in 75-95 that seed and index decide, whatever the
+    label.
+    """
 
     def rewrite(pixels: NDArray[np.uint8], index: int) -> bytes:
         low, high = JPEG_QUALITIES
@@ -87,7 +92,10 @@ def launder(seed: int) -> Rewrite:
 def measure_format_swap(
     detector: Detector, prepared: Prepared, inside: Sequence[int], threads: int
 ) -> dict[str, Any]:
-    """Write one class as JPEG and the other as PNG, then the other way round: a sound model's AUC barely moves."""
+    """Write one class as JPEG and the other as PNG, then the other way round.
+
+    A sound model's AUC barely moves.
+    """
     labels = [prepared.images[index].label for index in inside]
     sources = [prepared.images[index].source for index in inside]
     aucs = {}
@@ -99,7 +107,7 @@ def measure_format_swap(
             return encode_png(pixels)
 
         scores = score_rewritten(detector, prepared, inside, rewrite, threads)
-        aucs[name] = macro_auc(np.array(labels), scores, sources)
+        aucs[name] = rank_sources(np.array(labels), scores, sources)
     first, second = aucs.values()
     changes = {
         "auc_change": abs(first["val_auc"] - second["val_auc"]),
@@ -119,7 +127,10 @@ def measure_format_swap(
 def measure_file_facts(
     prepared: Prepared, train: Sequence[int], held_out: Sequence[int], seed: int
 ) -> dict[str, Any]:
-    """Classify by width, height and bytes per pixel alone: what it gains is what the files give away without their pixels."""
+    """Classify by width, height and bytes per pixel alone.
+
+    What it gains is what the files give away without their pixels.
+    """
     labels = np.array([image.label for image in prepared.images])
     classifier = HistGradientBoostingClassifier(
         class_weight="balanced", random_state=seed, max_iter=100
@@ -127,7 +138,7 @@ def measure_file_facts(
     classifier.fit(prepared.file_facts[list(train)], labels[list(train)])
     scores = classifier.predict_proba(prepared.file_facts[list(held_out)])[:, 1]
     sources = [prepared.images[index].source for index in held_out]
-    aucs = macro_auc(labels[list(held_out)], scores, sources)
+    aucs = rank_sources(labels[list(held_out)], scores, sources)
     return {
         "auc": float(roc_auc_score(labels[list(held_out)], scores)),
         "auc_paired": aucs["val_auc_paired"],

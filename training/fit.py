@@ -1,7 +1,8 @@
 """Fit a network: the loop, its checkpoints, early stopping, and the averaged weights that are kept.
 
-Adam, binary cross-entropy, a cosine learning rate after one epoch of warm-up. An exponential moving average of the weights is what is
-validated and kept. After each epoch a checkpoint holds everything that the next epoch needs.
+Adam, binary cross-entropy, a cosine learning rate after one epoch of warm-up. An exponential moving
+average of the weights is what is validated and kept. After each epoch a checkpoint holds everything
+that the next epoch needs.
 """
 
 import json
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from training.batches import BatchPlan, augmented_batches
 from training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from training.metrics import macro_auc
+from training.metrics import rank_sources
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ def fit_model(
     *,
     progress: Callable[[Step], None] | None = None,
 ) -> Fitted:
-    """Fit `model` in place and leave the best averaged weights in it; go on from `checkpoint` where it exists.
+    """Fit `model` in place and leave the best averaged weights in it.
+
+    Go on from `checkpoint` where it exists.
 
     Raises:
         TrainingError: The checkpoint is of another network, or it cannot be written.
@@ -179,7 +182,7 @@ def _validate(
     model.set_weights(average)
     scores = score_views(model, val.views[val.rows], batch_size)
     model.set_weights(current)
-    return macro_auc(val.labels, scores, val.sources)
+    return rank_sources(val.labels, scores, val.sources)
 
 
 def _stale(saved: Checkpoint, patience: int) -> bool:

@@ -45,8 +45,8 @@ def name_limits(run: dict[str, Any]) -> list[str]:
             )
     if single:
         limits.append(
-            f"{', '.join(single)} hold one class only: figures on them measure the source as much as"
-            " fakery."
+            f"{', '.join(single)} hold one class only: figures on them measure the source"
+            " as much as fakery."
         )
     for split, metrics in run["metrics"].items():
         if not split.startswith("val_") and not split.endswith("_laundered"):
@@ -65,8 +65,9 @@ def _unseen(split: str, overall: dict[str, Any]) -> str:
     if overall["auc"] is None:
         return f"{split}, never trained on, holds one class only."
     return (
-        f"On {split}, whose sources it never saw, AUC {overall['auc']:.2f} on {overall['n']} images;"
-        f" {overall['recall']:.0%} of the fakes and {overall['fpr']:.1%} of the reals are flagged."
+        f"On {split}, whose sources it never saw, AUC {overall['auc']:.2f} on {overall['n']}"
+        f" images; {overall['recall']:.0%} of the fakes and {overall['fpr']:.1%} of the"
+        " reals are flagged."
     )
 
 

@@ -1,7 +1,7 @@
 """Decode the training images once, through the code that serves, into one array on disk.
 
-A run decodes each image a single time: `views.u8` holds `(n, side, side, 3)` uint8 views, and `views.json` says of which files.
-A resumed run finds both and decodes nothing.
+A run decodes each image a single time: `views.u8` holds `(n, side, side, 3)` uint8 views, and
+`views.json` says of which files. A resumed run finds both and decodes nothing.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from detector.image import DecodedImage, decode_image
 from detector.views import whole_view
 from fakesweep.errors import ImageError, TrainingError
-from training.dataset import LabelledImage
 from training.files import write_text
+from training.images import LabelledImage
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class LoadedViews:
-    """Views of all images in data-set order, `(n, side, side, 3)` uint8; rows of unreadable images are black."""
+    """Views of all images in data-set order, `(n, side, side, 3)` uint8.
+
+    Rows of unreadable images are black.
+    """
 
     views: NDArray[np.uint8]
     facts: list[FileFacts]

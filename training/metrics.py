@@ -25,10 +25,12 @@ Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 
-def macro_auc(labels: Labels, scores: Scores, sources: Sequence[str]) -> dict[str, float]:
-    """Give the AUC overall, of each paired source, their mean, and the mean of both, by which epochs are chosen.
+def rank_sources(labels: Labels, scores: Scores, sources: Sequence[str]) -> dict[str, float]:
+    """Give the AUCs that epochs are chosen by.
 
-    Keys: `val_auc`, `val_auc.<source>`, `val_auc_paired`, `val_choice`.
+    Keys: `val_auc` over all images, `val_auc.<source>` of each paired source, `val_auc_paired`, their
+    mean weighted by their images (the AUC of a small source is mostly noise), and `val_choice`, the
+    mean of overall and paired.
     """
     overall = float(roc_auc_score(labels, scores))
     names = np.array(sources)
@@ -37,12 +39,16 @@ def macro_auc(labels: Labels, scores: Scores, sources: Sequence[str]) -> dict[st
         f"val_auc.{name}": float(roc_auc_score(labels[names == name], scores[names == name]))
         for name in paired
     }
-    mean = float(np.mean(list(aucs.values()))) if aucs else overall
+    sizes = [int((names == name).sum()) for name in paired]
+    mean = float(np.average(list(aucs.values()), weights=sizes)) if aucs else overall
     return {"val_auc": overall, **aucs, "val_auc_paired": mean, "val_choice": (mean + overall) / 2}
 
 
 def measure(labels: Labels, scores: Scores, thresholds: Thresholds) -> dict[str, Any]:
-    """Measure one group of images, at `fake_threshold` where a decision is needed; ranks are None for one class only."""
+    """Measure one group of images, at `fake_threshold` where a decision is needed.
+
+    Ranks are None for one class only.
+    """
     flagged = (scores >= thresholds.fake_threshold).astype(np.int64)
     (tn, fp), (fn, tp) = confusion_matrix(labels, flagged, labels=[0, 1]).tolist()
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -54,9 +60,9 @@ def measure(labels: Labels, scores: Scores, thresholds: Thresholds) -> dict[str,
         "real": int((labels == 0).sum()),
         "fake": int((labels == 1).sum()),
         "accuracy": (tp + tn) / len(labels),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
+        "precision": float(precision) if tp + fn else None,
+        "recall": float(recall) if tp + fn else None,
+        "f1": float(f1) if tp + fn else None,
         "fpr": fp / (fp + tn) if fp + tn else None,
         "auc": float(roc_auc_score(labels, scores)) if both else None,
         "ap": float(average_precision_score(labels, scores)) if both else None,
@@ -83,7 +89,9 @@ def count_verdicts(scores: Scores, thresholds: Thresholds) -> dict[str, int]:
 def measure_sources(
     labels: Labels, scores: Scores, sources: Sequence[str], thresholds: Thresholds
 ) -> dict[str, Any]:
-    """Measure a split: `overall`, and `per_source`, where a source of one class is ranked against all of the other class."""
+    """Measure a split: `overall`, and `per_source`, where a source of one class is ranked against
+    all of the other class.
+    """
     names = np.array(sources)
     per_source: dict[str, Any] = {}
     for name in sorted(set(sources)):
@@ -104,13 +112,16 @@ def measure_sources(
 
 
 def tpr_at_fpr(labels: Labels, scores: Scores, fpr: float) -> float:
-    """Return the highest true-positive rate at which at most `fpr` of the real images are flagged."""
+    """Return the highest true-positive rate that flags at most `fpr` of the real images."""
     false, true, _ = roc_curve(labels, scores, drop_intermediate=False)
     return float(true[false <= fpr].max())
 
 
 def expected_calibration_error(labels: Labels, scores: Scores) -> float:
-    """Return the ECE over 15 equal bins (Guo et al. 2017): how far the mean score is from the share of fakes."""
+    """Return the ECE over 15 equal bins (Guo et al. 2017).
+
+    How far the mean score is from the share of fakes.
+    """
     bins = np.minimum((scores * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = [
         (bins == number).mean() * abs(scores[bins == number].mean() - labels[bins == number].mean())

@@ -1,4 +1,4 @@
-"""Turn named directories or a manifest into views, labels, sources and splits, and say what was found."""
+"""Turn labelled images into views, labels, sources and splits, and say what was found."""
 
 import logging
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import Dataset, LabelledImage
+from training.images import Dataset, LabelledImage
 from training.load import LoadedViews, load_views
 from training.split import difference_hash, find_groups, near_pairs, split_dataset
 
@@ -21,7 +21,10 @@ NAMED_UNREADABLE = 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """The readable images of a data set, row by row: `views` is `(n, side, side, 3)` uint8, `row` picks from it."""
+    """The readable images of a data set, row by row.
+
+    `views` is `(n, side, side, 3)` uint8, `row` picks from it.
+    """
 
     images: list[LabelledImage]
     views: NDArray[np.uint8]

@@ -1,7 +1,7 @@
 """Promote a published version, and go back to the one before.
 
-`MODEL_DIR/current` names the current version; `MODEL_DIR/history` lists the former ones, the latest last. Both are replaced
-whole.
+`MODEL_DIR/current` names the current version; `MODEL_DIR/history` lists the former ones, the latest
+last. Both are replaced whole.
 """
 
 import logging
@@ -20,7 +20,8 @@ def promote(model_dir: Path, version: str) -> PublishedModel:
     """Make a version the current one, after its file was checked against its card.
 
     Raises:
-        ModelError: The version is unknown, its file was altered, or the folder cannot be written; nothing changes then.
+        ModelError: The version is unknown, its file was altered, or the folder cannot be written;
+            nothing changes then.
     """
     model = find_model(model_dir, version)
     verify_model(model)
@@ -40,7 +41,8 @@ def rollback(model_dir: Path) -> PublishedModel:
     """Promote the version that was current before.
 
     Raises:
-        ModelError: No version was current before, or that one is gone or altered; nothing changes then.
+        ModelError: No version was current before, or that one is gone or altered; nothing changes
+            then.
     """
     former = _read_former(model_dir, None)
     current = (model_dir / CURRENT_FILE).read_text().strip() if former else None

@@ -28,7 +28,8 @@ def prove(folder: Path) -> None:
     """Load a model folder as a worker does and compare its golden scores with the card's.
 
     Raises:
-        ModelError: The artefact is not what the card says, or a golden score is off by more than 1e-4.
+        ModelError: The artefact is not what the card says, or a golden score is off by more than
+            1e-4.
     """
     card = read_card(folder / CARD_FILE)
     scores = score_golden(load_detector(as_published(folder, card)))

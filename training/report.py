@@ -1,4 +1,7 @@
-"""Draw and write what a run measured: confusion matrix, ROC curves and score histogram as PNG, all numbers as JSON."""
+"""Draw and write what a run measured.
+
+Confusion matrix, ROC curves and score histogram as PNG, all numbers as JSON.
+"""
 
 import io
 import json

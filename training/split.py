@@ -1,10 +1,12 @@
 """Split a data set so that no group stands on both sides.
 
-A group is what a manifest says, else the near-duplicates of an image: identical bytes, or a 64-bit difference hash (dHash,
-Krawetz 2013) at most `NEAR_BITS` bits away. Within that, the split is stratified by source and label.
+A group is what a manifest says, else the near-duplicates of an image: identical bytes, or a 64-bit
+difference hash (dHash, Krawetz 2013) at most `NEAR_BITS` bits away. Within that, the split is
+stratified by source and label.
 
-Splits: `train`; `val_choose` picks the best epoch, fits the calibration and the thresholds; `val_report` is only measured; any
-other name that a manifest gives (`unseen_val`) is held out and only measured too.
+Splits: `train`; `val_choose` picks the best epoch, fits the calibration and the thresholds;
+`val_report` is only measured; any other name that a manifest gives (`unseen_val`) is held out and
+only measured too.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakesweep.errors import TrainingError
-from training.dataset import LabelledImage
+from training.images import LabelledImage
 
 TRAIN, CHOOSE, REPORT = "train", "val_choose", "val_report"
 NEAR_BITS = 4
@@ -27,10 +29,12 @@ def split_dataset(
 ) -> list[str]:
     """Name the split of each image.
 
-    Rows whose manifest split is `train` or `val` keep it; rows without one are split by `val_share`; `val` is then halved.
+    Rows whose manifest split is `train` or `val` keep it; rows without one are split by
+    `val_share`; `val` is then halved.
 
     Raises:
-        TrainingError: The training side or the validation side would lack a class, or the manifest puts one group on both sides.
+        TrainingError: The training side or the validation side would lack a class, or the manifest
+            puts one group on both sides.
     """
     splits = [image.split or "" for image in images]
     _check_groups(groups, splits)
@@ -88,7 +92,10 @@ def _check_groups(groups: Sequence[str], splits: Sequence[str]) -> None:
 
 
 def difference_hash(view: NDArray[np.uint8]) -> int:
-    """Return the 64-bit dHash of an RGB view, `(h, w, 3)` uint8: is each cell brighter than its left neighbour?"""
+    """Return the 64-bit dHash of an RGB view, `(h, w, 3)` uint8.
+
+    Is each cell brighter than its left neighbour?
+    """
     grey = cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     bits = np.packbits(small[:, 1:] > small[:, :-1])
@@ -111,7 +118,10 @@ def near_pairs(hashes: NDArray[np.uint64], near_bits: int = NEAR_BITS) -> list[t
 def find_groups(
     images: Sequence[LabelledImage], pairs: Sequence[tuple[int, int]], digests: Sequence[str]
 ) -> list[str]:
-    """Name the group of each image: the manifest's, else one name for all that near-duplicate pairs or equal bytes join."""
+    """Name the group of each image.
+
+    The manifest's, else one name for all that near-duplicate pairs or equal bytes join.
+    """
     parent = list(range(len(images)))
 
     def root(row: int) -> int:

@@ -44,6 +44,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "worker_enable_soft_shutdown_on_idle": True,
         # The broker may come up after the worker.
         "broker_connection_retry_on_startup": True,
+        # And may be away for a night: a worker goes on trying instead of ending after 100 times.
+        "broker_connection_max_retries": None,
         "broker_connection_timeout": 10,
         # Events are what Flower shows.
         "worker_send_task_events": True,

@@ -50,8 +50,7 @@ def send_batch(app: Celery, message: BatchMessage, priority: str) -> None:
         app.send_task(
             TASK,
             args=[message.to_json()],
-            exchange="",
-            routing_key=priority,
+            queue=priority,
             retry=True,
             retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_max": 2},
         )

@@ -4,9 +4,8 @@ import hashlib
 import logging
 from dataclasses import dataclass, field
 
-from detector.image import decode_image
-
 from detector.card import ModelCard
+from detector.image import decode_image
 from detector.views import View, make_views
 from fakesweep.errors import ImageError, InternalImageError
 from worker.read import read_image

@@ -18,6 +18,7 @@ from db.batches import (
 )
 from db.ledger import Ledger, open_ledger
 from db.scans import finish_scans
+from fakesweep.errors import ModelError
 from fakesweep.settings import Settings
 from worker.detectors import LoadedDetectors
 from worker.judging import judge_images
@@ -58,7 +59,8 @@ class Sweeper:
             its claim was lost to another process.
 
         Raises:
-            ModelError: The model version cannot be loaded here; the batch was not claimed.
+            ModelError: The model version cannot be loaded here, or gives no scores; the batch is not
+                held.
             LedgerError: The database failed; the lease ends and the batch is recovered.
         """
         self.detectors.get(model_version)  # before the claim, so that loading uses up no lease
@@ -76,7 +78,7 @@ class Sweeper:
                 closed = close_batch(connection, claim, outcomes)
         except LeaseLost:
             closed = False
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ModelError):
             with self.ledger.write() as connection:
                 release_batch(connection, claim)
             raise

@@ -1,6 +1,8 @@
 """A scan inside one process: every image gets one row, and only what is new is judged."""
 
 import os
+import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from db.scans import list_scans
 from db.schema import verdicts
 from fakesweep.errors import ModelError, SourceError
 from fakesweep.settings import Settings
+from fakesweep.uri import path_of_uri
 from producer.here import sweep_here
 from producer.listing import ListingStopped, record_images
 from producer.scan import begin_scan, reopen_scan
@@ -157,6 +160,29 @@ def test_a_file_that_vanishes_or_changes_after_listing_is_recorded_as_it_is_read
     assert found[str(changed)]["size_bytes"] == changed.stat().st_size
 
 
+def test_images_with_strange_names_are_judged(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    picture = write_picture(tmp_path / "one.jpg", 1).read_bytes()
+    strange = [
+        "new\nline.jpg",
+        "-dash.jpg",
+        "=1+1.jpg",
+        "漢 ü%20.jpg",
+        os.fsdecode(b"\xff\xfe.jpg"),
+    ]
+    for number, name in enumerate(strange):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(picture + bytes([number]))
+
+    progress = sweep(ledger, settings, tmp_path / "in")
+
+    found = rows(ledger, progress.scan.id)
+    assert {path_of_uri(uri) for uri in found} == {str(tmp_path / "in" / n) for n in strange}
+    assert {row["status"] for row in found.values()} == {"done"}
+    assert sweep(ledger, settings, tmp_path / "in").scan.unchanged == len(strange)
+
+
 def test_a_stopped_listing_is_completed_by_resume(
     ledger: Ledger, settings: Settings, tmp_path: Path
 ) -> None:
@@ -200,9 +226,6 @@ def test_a_stopped_listing_is_completed_by_resume(
 def test_what_a_dead_process_held_is_taken_up_by_resume(
     ledger: Ledger, settings: Settings, tmp_path: Path
 ) -> None:
-    import socket
-    import subprocess
-
     dead = subprocess.Popen(["/bin/true"])
     dead.wait()
     write_pictures(tmp_path / "in", 6)

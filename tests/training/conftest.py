@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from training.fit import FitOptions
-from training.train import RunFacts, TrainOptions, train
+from training.runs import TrainOptions
+from training.train import RunFacts, train
 
 
 def draw_picture(seed: int, *, fake: bool, side: int = 96) -> np.ndarray:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fakesweep.errors import TrainingError
-from training.dataset import find_dataset, source_name
+from training.dataset import find_dataset
+from training.images import source_name
 from training.load import load_views
 
 MANIFEST_HEAD = "path,label,source,group,split\n"

@@ -1,10 +1,20 @@
 """Metrics, calibration and thresholds on scores whose answer is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from training.calibrate import Thresholds, apply_calibration, choose_thresholds, fit_platt
-from training.metrics import expected_calibration_error, measure_sources, tpr_at_fpr
+from training.evaluate import measure_file_facts
+from training.images import LabelledImage
+from training.metrics import (
+    expected_calibration_error,
+    measure_sources,
+    rank_sources,
+    tpr_at_fpr,
+)
+from training.prepare import Prepared
 
 HALF = Thresholds(0.3, 0.5, "", 0.01)
 
@@ -91,3 +101,37 @@ def test_too_small_sources_count_as_one_and_thresholds_never_cross():
 
     assert thresholds.real_threshold <= thresholds.fake_threshold
     assert "all sources together" in thresholds.chosen_on
+
+
+def test_epochs_are_chosen_by_overall_and_by_paired_sources_weighted_by_their_images():
+    labels = np.array([0, 1, 0, 1, 0, 1, 0])
+    scores = np.array([0.1, 0.9, 0.2, 0.8, 0.7, 0.3, 0.0])
+    sources = ["good", "good", "good", "good", "bad", "bad", "single"]
+
+    ranks = rank_sources(labels, scores, sources)
+
+    assert (ranks["val_auc.good"], ranks["val_auc.bad"]) == (1.0, 0.0)
+    assert ranks["val_auc_paired"] == pytest.approx(4 / 6)
+    assert ranks["val_auc"] == pytest.approx(11 / 12)
+    assert ranks["val_choice"] == pytest.approx((4 / 6 + 11 / 12) / 2)
+
+
+def make_prepared(facts: np.ndarray) -> Prepared:
+    images = [LabelledImage(Path(f"{n}.jpg"), n % 2, "a") for n in range(len(facts))]
+    return Prepared(images, np.zeros(0), np.arange(len(facts)), facts, [], [], {})
+
+
+def test_file_facts_that_tell_the_class_are_found_and_others_are_not():
+    rng = np.random.default_rng(0)
+    telling = rng.normal(0, 1, (400, 3))
+    silent = telling.copy()
+    telling[1::2, 2] += 5
+    train, held_out = range(200), range(200, 400)
+
+    found, nothing = (
+        measure_file_facts(make_prepared(facts), train, held_out, 1) for facts in (telling, silent)
+    )
+
+    assert found["auc"] > 0.95
+    assert found["per_paired_source"] == {"a": found["auc"]}
+    assert 0.35 < nothing["auc"] < 0.65

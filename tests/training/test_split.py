@@ -8,7 +8,7 @@ import pytest
 
 from fakesweep.errors import TrainingError
 from tests.training.conftest import draw_picture
-from training.dataset import LabelledImage
+from training.images import LabelledImage
 from training.split import difference_hash, find_groups, near_pairs, split_dataset
 
 

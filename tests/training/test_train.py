@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
+from cli.train import train as train_command
 from fakesweep.errors import TrainingError
 from training.checkpoint import read_checkpoint
 from training.cnn import build_cnn
 from training.evaluate import open_model
 from training.fit import FitOptions
-from training.train import TrainOptions, train
+from training.runs import TrainOptions
+from training.train import train
 
 PICTURES = ("confusion_matrix.png", "roc.png", "scores.png")
 
@@ -89,6 +91,21 @@ def test_a_killed_run_goes_on_and_completes(pictures, tmp_path):
     assert run.facts["epochs_done"] == before + 1
     assert [record["epoch"] for record in run.facts["history"]] == list(range(before + 1))
     assert (output / "model.keras").is_file()
+
+
+def test_the_command_refuses_an_empty_folder_in_one_line(pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    arguments = [
+        "--real",
+        tmp_path / "empty",
+        "--fake",
+        pictures / "fake",
+        "--output",
+        tmp_path / "r",
+    ]
+
+    with pytest.raises(TrainingError, match=f"no image in {tmp_path / 'empty'}"):
+        train_command.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def test_bad_run_folders_are_one_clear_line(run, pictures, tmp_path):
