@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import prepared_ledger, start
+from fakesweep.errors import SettingError
 from fakesweep.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def scan(
     from producer.sources import local_sources
 
     settings = start()
+    if not wait and not settings.broker_url:
+        raise SettingError("--no-wait needs a broker and workers; set FAKESWEEP_BROKER_URL")
     checked = local_sources(
         sources,
         files_from,

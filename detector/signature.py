@@ -52,7 +52,7 @@ _DAMAGED = (
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
     (0, b"BM", "BMP"),
-    (4, b"ftyp", "AVIF"),
+    (4, b"ftyp", "AVIF or HEIC"),
     (0, b"\0\0\0\x0cjP", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
 )

@@ -101,3 +101,31 @@ def test_scan_summary_has_a_row_for_each_scan(ledger: Ledger, record: Record) ->
         ).all()
 
     assert [tuple(row) for row in rows] == [(1, 2, 0, 0, 0), (2, 1, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "scan_id = 1 AND uri = '/a'",
+        "uri = '/a'",
+        "verdict = 'fake' AND score > 0.9",
+        "scan_id = 1 AND verdict = 'fake' ORDER BY score DESC",
+        "scan_id = 1 AND error_code = 'crashed'",
+        "batch_id = 1",
+        "sha256 = 'x' AND model_version = 'm' AND status = 'done' AND NOT reused",
+    ],
+)
+@pytest.mark.parametrize("source", ["verdicts", "latest_verdicts"])
+def test_filters_of_many_rows_use_an_index(ledger: Ledger, source: str, condition: str) -> None:
+    with ledger.read() as connection:
+        if ledger.engine.dialect.name == "sqlite":
+            explain = "EXPLAIN QUERY PLAN"
+        else:  # an empty table would be read whole, had it an index or not
+            explain = "EXPLAIN"
+            connection.execute(text("SET enable_seqscan = off"))
+        plan = connection.execute(text(f"{explain} SELECT * FROM {source} WHERE {condition}"))
+        steps = " ".join(str(value) for row in plan for value in row)
+
+    assert "INDEX" in steps.upper()
+    assert "SCAN v" not in steps
+    assert "Seq Scan" not in steps
