@@ -5,25 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fakesweep.settings import Settings, load_settings
-
 if TYPE_CHECKING:
     from db.ledger import Ledger
+    from fakesweep.settings import Settings
 
 
-def start() -> Settings:
+def start() -> "Settings":
     """Load the settings and set the log level."""
+    from fakesweep.settings import load_settings
+
     settings = load_settings()
     logging.getLogger().setLevel(settings.log_level)
     return settings
 
 
 @contextmanager
-def existing_ledger(settings: Settings) -> Iterator["Ledger"]:
+def existing_ledger(settings: "Settings") -> Iterator["Ledger"]:
     """Open a ledger that must be there and fit; closed at the end of the block."""
     from db.ledger import check_schema, open_ledger
 
-    ledger = open_ledger(settings.database_url)
+    ledger = open_ledger(settings.database_url, create=False)
     try:
         check_schema(ledger)
         yield ledger
@@ -32,7 +33,7 @@ def existing_ledger(settings: Settings) -> Iterator["Ledger"]:
 
 
 @contextmanager
-def prepared_ledger(settings: Settings) -> Iterator["Ledger"]:
+def prepared_ledger(settings: "Settings") -> Iterator["Ledger"]:
     """Open a ledger and create it in an empty database; closed at the end of the block."""
     from db.ledger import open_ledger
     from db.upgrade import prepare

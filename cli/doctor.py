@@ -3,17 +3,22 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.context import start
 from fakesweep.errors import FakesweepError
-from fakesweep.settings import Settings, config_path, mask_url
+
+if TYPE_CHECKING:
+    from fakesweep.settings import Settings
 
 
 @click.command()
 def doctor() -> int:
     """Check settings, database, broker, model and device; each line is ok or says what to do."""
+    from fakesweep.settings import config_path
+
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("database", _check_database),
         ("broker", _check_broker),
@@ -43,7 +48,7 @@ def _report(name: str, text: str, *, ok: bool = True) -> None:
     click.echo(f"{mark}  {name}: {text}")
 
 
-def _check_database(settings: Settings) -> str:
+def _check_database(settings: "Settings") -> str:
     from db.ledger import check_schema, open_ledger, schema_revision
     from db.schema import SCHEMA_REVISION
 
@@ -59,9 +64,10 @@ def _check_database(settings: Settings) -> str:
     return f"{ledger.name}, schema {SCHEMA_REVISION}"
 
 
-def _check_broker(settings: Settings) -> str:
+def _check_broker(settings: "Settings") -> str:
     if not settings.broker_url:
         return "none; images are judged inside `fakesweep scan`"
+    from fakesweep.settings import mask_url
     from worker.app import make_app
     from worker.broker import check_broker, waiting_messages
 
@@ -75,13 +81,13 @@ def _check_broker(settings: Settings) -> str:
     )
 
 
-def _check_model(settings: Settings) -> str:
+def _check_model(settings: "Settings") -> str:
     from worker.models import check_model
 
     return f"version {check_model(settings, None)}, checksum fits its card"
 
 
-def _check_device(settings: Settings) -> str:
+def _check_device(settings: "Settings") -> str:
     from worker.detectors import LoadedDetectors
     from worker.models import check_model
 
@@ -92,7 +98,7 @@ def _check_device(settings: Settings) -> str:
     )
 
 
-def _check_test_image(settings: Settings) -> str:
+def _check_test_image(settings: "Settings") -> str:
     """Sweep one drawn image into a ledger of its own, by the way that every image goes."""
     from db.counts import read_progress
     from db.ledger import open_ledger

@@ -4,12 +4,15 @@ import importlib
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from fakesweep.errors import FakesweepError
 from fakesweep.version import __version__
+
+log = logging.getLogger(__name__)
 
 COMMANDS = {
     "scan": "cli.scan",
@@ -60,6 +63,10 @@ def fakesweep() -> None:
 
 def main() -> None:
     """Run the command; every expected error is one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding cannot show is shown escaped.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         _run()
@@ -67,14 +74,29 @@ def main() -> None:
         click.echo(f"fakesweep: {error}", err=True)
         sys.exit(EXIT_ERROR)
     except BrokenPipeError:
-        # The reader of our output has gone; the interpreter must not try to flush to it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(EXIT_ERROR)
+    except Exception as error:  # the last boundary: a fault of ours must not exit as "fakes found"
+        log.debug("unexpected failure", exc_info=True)
+        reason = " ".join(str(error).split()) or "no reason given"
+        click.echo(
+            f"fakesweep: unexpected {type(error).__name__}: {reason}"
+            " (FAKESWEEP_LOG_LEVEL=DEBUG shows more)",
+            err=True,
+        )
+        _drop_output()
+        sys.exit(EXIT_ERROR)
+
+
+def _drop_output() -> None:
+    """Let the interpreter not try again, at its end, to write what nobody could take."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> None:
     try:
         status: Any = fakesweep.main(standalone_mode=False)
+        sys.stdout.flush()  # a full disk is met here, where it can be reported
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_ERROR)

@@ -24,7 +24,8 @@ class ScanProgress:
         self.ledger = ledger
         self.scan_id = scan_id
         # A descriptor of its own: stderr is held while TensorFlow starts.
-        self.stream = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        descriptor = 2 if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
+        self.stream = os.fdopen(os.dup(descriptor), "w", errors="backslashreplace")
         self.console = Console(file=self.stream)
         self.bar = Progress(
             TextColumn("scan {task.fields[scan]}"),

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from datetime import date
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -42,7 +42,9 @@ def query(sql: str, layout: str | None) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def _print_table(columns: list[str], rows: list[Any]) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import prepared_ledger, start
-from fakesweep.errors import SettingError
-from fakesweep.settings import Settings
+from fakesweep.errors import FakesweepError, SettingError
 
 if TYPE_CHECKING:
     from db.counts import Progress
     from db.ledger import Ledger
+    from fakesweep.settings import Settings
     from producer.scan import OpenedScan
 
 
@@ -102,7 +102,7 @@ def scan(
         return run_scan(ledger, opened, app, settings, wait=wait, fail_on=fail_on, as_json=as_json)
 
 
-def connect_broker(settings: Settings) -> Any:
+def connect_broker(settings: "Settings") -> Any:
     """Give the Celery app of the configured broker, None where there is none.
 
     Raises:
@@ -122,7 +122,7 @@ def run_scan(
     ledger: "Ledger",
     opened: "OpenedScan",
     app: Any,
-    settings: Settings,
+    settings: "Settings",
     *,
     wait: bool,
     fail_on: tuple[str, ...],
@@ -130,8 +130,6 @@ def run_scan(
 ) -> int:
     """Sweep an opened scan, show how far it is, print the summary and give the exit status."""
     from cli.progress import ScanProgress
-    from cli.summary import print_summary, to_json
-    from db.counts import count_failures, read_progress
 
     scan_id = opened.scan.id
     signal.signal(signal.SIGTERM, _interrupt)
@@ -153,28 +151,60 @@ def run_scan(
             f" Go on with: fakesweep resume {scan_id}",
             err=True,
         )
+        if as_json:
+            _print_json(ledger, scan_id)
         return 130
+    except FakesweepError as error:
+        hint = f"scan {scan_id} stays open; go on with: fakesweep resume {scan_id}"
+        raise type(error)(f"{error}; {hint}") from error
+    return end_scan(ledger, scan_id, settings, waited=wait, fail_on=fail_on, as_json=as_json)
+
+
+def end_scan(
+    ledger: "Ledger",
+    scan_id: int,
+    settings: "Settings",
+    *,
+    waited: bool,
+    fail_on: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Print the summary of a scan and give the exit status."""
+    from cli.summary import print_summary
+    from db.counts import count_failures, read_progress
+
     with ledger.read() as connection:
         progress = read_progress(connection, scan_id)
         failures = count_failures(connection, scan_id)
     print_summary(progress, failures, settings)
     if as_json:
-        click.echo(to_json(progress))
-    return exit_status(progress, fail_on)
+        _print_json(ledger, scan_id)
+    return exit_status(progress, fail_on, waited=waited)
+
+
+def _print_json(ledger: "Ledger", scan_id: int) -> None:
+    from cli.summary import to_json
+    from db.counts import read_progress
+
+    with ledger.read() as connection:
+        click.echo(to_json(read_progress(connection, scan_id)))
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def exit_status(progress: "Progress", fail_on: tuple[str, ...]) -> int:
+def exit_status(progress: "Progress", fail_on: tuple[str, ...], *, waited: bool) -> int:
     """Choose the exit status of a scan.
 
-    An incomplete listing is an error; fakes count whether they were found now or are unchanged.
+    What is not complete is an error: a listing with gaps, a cancelled scan, one that was waited for
+    and is still open. Fakes count whether they were found now or are unchanged.
     """
     if "never" in fail_on:
         return 0
-    if progress.scan.error_message or progress.scan.status == "failed":
+    if progress.scan.error_message or progress.scan.status == "cancelled":
+        return 2
+    if waited and progress.scan.open:
         return 2
     if "error" in fail_on and progress.failed:
         return 2

@@ -24,8 +24,6 @@ WATCH_S = 1.0
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(scan_id: int | None, watch: bool, as_json: bool) -> None:
     """Show how far SCAN is (default: the newest scans): rate, ETA, failures by code, workers."""
-    from rich.live import Live
-
     from cli.layout import make_console
 
     settings = start()
@@ -38,6 +36,8 @@ def status(scan_id: int | None, watch: bool, as_json: bool) -> None:
         if not watch:
             console.print(table)
             return
+        from rich.live import Live
+
         with Live(table, console=console) as live:
             while is_open:
                 time.sleep(WATCH_S)
@@ -76,8 +76,8 @@ def _status_table(ledger: "Ledger", scan_id: int | None) -> tuple["Table", bool]
             else [scan.id for scan in list_scans(connection, LISTED_SCANS)]
         )
         shown = [read_progress(connection, number) for number in numbers]
-        failures = {n: count_failures(connection, n) for n in numbers}
-    table = _many_scans(shown) if scan_id is None else _one_scan(shown[0], failures[scan_id])
+        failures = {} if scan_id is None else count_failures(connection, scan_id)
+    table = _many_scans(shown) if scan_id is None else _one_scan(shown[0], failures)
     return table, any(progress.scan.open for progress in shown)
 
 
@@ -102,6 +102,7 @@ def _many_scans(shown: list["Progress"]) -> "Table":
 
 def _one_scan(progress: "Progress", failures: dict[str, int]) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     scan = progress.scan
     codes = ", ".join(f"{code} {count:,}" for code, count in failures.items())
@@ -127,7 +128,7 @@ def _one_scan(progress: "Progress", failures: dict[str, int]) -> "Table":
         rows["incomplete"] = scan.error_message
     table = Table(show_header=False, box=None)
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # as it stands: brackets are no markup
     return table
 
 
@@ -152,13 +153,21 @@ def _duration(seconds: float | None) -> str:
 @click.option(
     "--wait/--no-wait", default=True, show_default=True, help="With a broker: wait for the workers."
 )
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fake", "error", "never"]),
+    multiple=True,
+    default=["fake"],
+    show_default=True,
+    help="As of `scan`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON on stdout.")
-def resume(scan_id: int | None, wait: bool, as_json: bool) -> int:
+def resume(scan_id: int | None, wait: bool, fail_on: tuple[str, ...], as_json: bool) -> int:
     """Let SCAN (default: the newest open one) go on: list the rest, send again what is not closed.
 
     Exit status as of `scan`.
     """
-    from cli.scan import connect_broker, run_scan
+    from cli.scan import connect_broker, end_scan, run_scan
     from db.scans import latest_open_scan
     from producer.scan import reopen_scan
 
@@ -171,13 +180,18 @@ def resume(scan_id: int | None, wait: bool, as_json: bool) -> int:
                 click.echo("no scan is open; there is nothing to resume", err=True)
                 return 0
         app = connect_broker(settings)
-        opened = reopen_scan(ledger, scan_id, settings=settings)
+        held = 0
+        if app is not None:
+            from worker.broker import waiting_messages
+
+            held = waiting_messages(app)
+        opened = reopen_scan(ledger, scan_id, settings=settings, broker_holds=held)
         if not opened.scan.open:
             click.echo(f"scan {scan_id} is {opened.scan.status}; nothing to resume", err=True)
-            return 0
-        return run_scan(
-            ledger, opened, app, settings, wait=wait, fail_on=("fake",), as_json=as_json
-        )
+            return end_scan(
+                ledger, scan_id, settings, waited=True, fail_on=fail_on, as_json=as_json
+            )
+        return run_scan(ledger, opened, app, settings, wait=wait, fail_on=fail_on, as_json=as_json)
 
 
 @click.command()

@@ -169,6 +169,8 @@ def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOu
     ).rowcount
     if not closed:
         return False
+    if not outcomes:
+        return True
     decided_at = datetime.now(UTC)
     connection.execute(
         update(verdicts)
@@ -188,11 +190,15 @@ def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOu
 
 def release_batch(connection: Connection, claim: Claim) -> None:
     """Give a claimed batch back unjudged, as if it had never been taken."""
+    scan_status = connection.execute(
+        select(scans.c.status).where(scans.c.id == claim.scan_id).with_for_update()
+    ).scalar_one()
+    status = "queued" if scan_status in OPEN else "cancelled"
     released = connection.execute(
         update(batches)
         .where(batches.c.id == claim.batch_id, batches.c.lease_token == claim.token)
         .values(
-            status="queued",
+            status=status,
             attempts=batches.c.attempts - 1,
             sent_at=None,
             lease_token=None,
@@ -203,7 +209,7 @@ def release_batch(connection: Connection, claim: Claim) -> None:
         connection.execute(
             update(verdicts)
             .where(verdicts.c.batch_id == claim.batch_id, verdicts.c.status == "running")
-            .values(status="queued", attempts=verdicts.c.attempts - 1)
+            .values(status=status, attempts=verdicts.c.attempts - 1)
         )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -79,14 +80,15 @@ def export_rows(connection: Connection, selection: Selection, output: str) -> in
             f"the export {output!r} ends in {path.suffix!r};"
             f" expected one of {', '.join(_WRITERS)} or - for standard output"
         )
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".fakesweep-{os.getpid()}{path.suffix}")
     try:
         count = write(rows, partial)
         partial.replace(path)
     except OSError as error:
         raise LedgerError(f"the export {output!r} cannot be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return count
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
@@ -76,12 +76,13 @@ class Ledger:
             raise LedgerError(f"database {self.name}: {error}") from error
 
 
-def open_ledger(url: str, *, pooled: bool = True) -> Ledger:
+def open_ledger(url: str, *, pooled: bool = True, create: bool = True) -> Ledger:
     """Open the database of a URL; the first statement connects.
 
     Args:
         url: `sqlite:////path/file.db` or `postgresql://user:password@host/name`.
         pooled: Keep connections open between uses. False where the process forks later.
+        create: Whether a missing SQLite file and its folder may be made.
 
     Raises:
         LedgerError: The URL cannot be used, or the folder of an SQLite file cannot be made.
@@ -90,7 +91,11 @@ def open_ledger(url: str, *, pooled: bool = True) -> Ledger:
         parsed = make_url(url)
         options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
         if parsed.get_backend_name() == "sqlite":
-            _make_folder(Path(str(parsed.database)))
+            file = Path(str(parsed.database))
+            if create:
+                _make_folder(file)
+            elif not file.is_file():
+                raise LedgerError(f"no ledger at {file} yet; `fakesweep scan` creates it")
             engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S}, **options)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -115,7 +120,10 @@ def _make_folder(file: Path) -> None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not earlier
-    connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not block each other
+    # WAL: readers and the writer do not block each other. Asked before it is set, since a reader of a
+    # file that it may not write could not set it.
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # safe with WAL; a sync per checkpoint
     connection.execute("PRAGMA foreign_keys=ON")
 
@@ -123,6 +131,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("ledger_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def take_turns(connection: Connection, key: int) -> None:
+    """Wait for all other transactions that took turns with the same key; SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def schema_revision(connection: Connection) -> str | None:
@@ -140,6 +154,13 @@ def check_schema(ledger: Ledger) -> None:
     """
     with ledger.read() as connection:
         found = schema_revision(connection)
+        if connection.dialect.name == "postgresql":
+            encoding = connection.execute(text("SHOW server_encoding")).scalar()
+            if encoding != "UTF8":
+                raise LedgerError(
+                    f"database {ledger.name} has the encoding {encoding}, which cannot hold every"
+                    " file name; create one with ENCODING 'UTF8'"
+                )
     if found is None:
         raise LedgerError(f"database {ledger.name} holds no ledger yet; run `fakesweep db upgrade`")
     if found > SCHEMA_REVISION:

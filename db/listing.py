@@ -21,17 +21,17 @@ class FoundImage:
 
 @dataclass(frozen=True)
 class KnownVerdict:
-    """The newest verdict on an image, and the file it was made for."""
+    """The newest outcome of an image, and the file it was made for; no verdict: it failed."""
 
-    size_bytes: int
-    mtime: float
-    verdict: str
+    size_bytes: int | None
+    mtime: float | None
+    verdict: str | None
 
 
 def known_verdicts(
     connection: Connection, uris: Sequence[str], model_version: str
 ) -> dict[str, KnownVerdict]:
-    """Look up the newest verdict of one model version on each of these images."""
+    """Look up the newest outcome that one model version gave for each of these images."""
     known: dict[str, KnownVerdict] = {}
     for first in range(0, len(uris), LOOKUP):
         rows = connection.execute(
@@ -39,7 +39,7 @@ def known_verdicts(
             .where(
                 verdicts.c.uri.in_(uris[first : first + LOOKUP]),
                 verdicts.c.model_version == model_version,
-                verdicts.c.status == "done",
+                verdicts.c.status.in_(("done", "failed")),
             )
             .order_by(verdicts.c.decided_at, verdicts.c.id)
         )

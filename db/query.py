@@ -35,7 +35,7 @@ def run_query(ledger: Ledger, sql: str) -> Iterator[tuple[list[str], Iterator[Se
                 if not rows.returns_rows:
                     raise QueryRefused(f"only reading statements are run. Received: {sql!r}")
                 yield list(rows.keys()), iter(rows)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, UnicodeEncodeError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise QueryRefused(f"the query was refused: {reason}. Received: {sql!r}") from error
 

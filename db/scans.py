@@ -1,6 +1,7 @@
 """Statements about scans: create, look up, pause, cancel, finish."""
 
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from db.schema import batches, scans, verdicts
 from fakesweep.errors import UnknownScan
 
 OPEN = ("queued", "running")
+LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Scan:
     model_version: str
     rescan: bool
     sources: dict[str, Any]
+    listing_token: str | None
     images: int
     unchanged: int
     unchanged_fake: int
@@ -61,6 +64,7 @@ def create_scan(
         "model_version": model_version,
         "rescan": rescan,
         "sources": json.dumps(sources),
+        "listing_token": secrets.token_hex(8),
         "images": 0,
         "unchanged": 0,
         "unchanged_fake": 0,
@@ -76,7 +80,9 @@ def get_scan(connection: Connection, scan_id: int) -> Scan:
     Raises:
         UnknownScan: No scan has this number.
     """
-    row = connection.execute(select(scans).where(scans.c.id == scan_id)).one_or_none()
+    row = None
+    if 0 < scan_id <= LARGEST_ID:
+        row = connection.execute(select(scans).where(scans.c.id == scan_id)).one_or_none()
     if row is None:
         newest = connection.execute(select(func.max(scans.c.id))).scalar()
         known = f"the newest scan is {newest}" if newest else "there is no scan yet"
@@ -112,6 +118,25 @@ def other_scan_with_model(connection: Connection, scan: Scan) -> bool:
     )
 
 
+def hold_listing(connection: Connection, scan: Scan) -> bool:
+    """Lock a scan's row for the rest of the transaction, so that its producers take turns.
+
+    Returns:
+        False when this producer is to stop: the scan is closed, or another one lists it.
+    """
+    return bool(
+        connection.execute(
+            update(scans)
+            .where(
+                scans.c.id == scan.id,
+                scans.c.status.in_(OPEN),
+                scans.c.listing_token == scan.listing_token,
+            )
+            .values(images=scans.c.images)
+        ).rowcount
+    )
+
+
 def count_found(
     connection: Connection,
     scan_id: int,
@@ -135,14 +160,21 @@ def count_found(
 
 
 def restart_listing(connection: Connection, scan_id: int) -> None:
-    """Set the counts of an interrupted listing back to what the ledger holds."""
+    """Set the counts of an interrupted listing back to what the ledger holds, and take it over."""
     recorded = connection.execute(
         select(func.count()).select_from(verdicts).where(verdicts.c.scan_id == scan_id)
     ).scalar_one()
     connection.execute(
         update(scans)
         .where(scans.c.id == scan_id)
-        .values(images=recorded, unchanged=0, unchanged_fake=0, passed_over=0, error_message=None)
+        .values(
+            images=recorded,
+            unchanged=0,
+            unchanged_fake=0,
+            passed_over=0,
+            error_message=None,
+            listing_token=secrets.token_hex(8),
+        )
     )
 
 
@@ -167,18 +199,20 @@ def cancel_scan(connection: Connection, scan_id: int) -> int:
         .where(scans.c.id == scan_id)
         .values(status="cancelled", finished_at=datetime.now(UTC))
     )
-    waiting = select(batches.c.id).where(batches.c.scan_id == scan_id, batches.c.status == "queued")
-    cancelled = connection.execute(
-        update(verdicts)
-        .where(verdicts.c.batch_id.in_(waiting), verdicts.c.status.in_(OPEN))
-        .values(status="cancelled")
-    ).rowcount
+    # Batches before their images, as everywhere: one order of locks cannot end in a deadlock.
     connection.execute(
         update(batches)
         .where(batches.c.scan_id == scan_id, batches.c.status == "queued")
         .values(status="cancelled")
     )
-    return cancelled
+    cancelled = select(batches.c.id).where(
+        batches.c.scan_id == scan_id, batches.c.status == "cancelled"
+    )
+    return connection.execute(
+        update(verdicts)
+        .where(verdicts.c.batch_id.in_(cancelled), verdicts.c.status.in_(OPEN))
+        .values(status="cancelled")
+    ).rowcount
 
 
 def finish_scans(connection: Connection) -> None:

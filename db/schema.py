@@ -1,4 +1,8 @@
-"""The tables and views of the ledger, one definition for SQLite and PostgreSQL."""
+"""The tables and views of the ledger, one definition for SQLite and PostgreSQL.
+
+Indexes are named here with their columns; which rows each one holds, the migration says. Said here,
+it would load PostgreSQL's dialect into every command, a quarter of the time that `status` takes.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -57,10 +60,11 @@ scans = Table(
     Column("model_version", Text, nullable=False),
     Column("rescan", Boolean, nullable=False),
     Column("sources", Text, nullable=False),  # JSON: what to list and how, enough to list it again
+    Column("listing_token", Text),  # of the one producer that may record; a newer one takes it over
     Column("images", BigInteger, nullable=False),  # found so far, unchanged ones included
     Column("unchanged", BigInteger, nullable=False),  # of these, not judged again
     Column("unchanged_fake", BigInteger, nullable=False),  # of these, fake by their last verdict
-    Column("passed_over", BigInteger, nullable=False),  # files whose name and content are no image
+    Column("passed_over", BigInteger, nullable=False),  # files that are no image, hidden, or links
     Column("created_at", UtcTime, nullable=False),
     Column("listed_at", UtcTime),  # when the last image was recorded; empty while listing
     Column("finished_at", UtcTime),
@@ -77,9 +81,7 @@ batches = Table(
     Column("priority", Text, nullable=False),
     Column("images", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column(
-        "sent_at", Float
-    ),  # seconds since 1970 by the database's clock; empty: not in the broker
+    Column("sent_at", Float),  # seconds since 1970, database's clock; empty: not in the broker
     Column("worker", Text),
     Column("lease_token", Text),
     Column("lease_until", Float),
@@ -90,14 +92,7 @@ batches = Table(
     Column("failed", Integer, nullable=False),
     Column("closed_at", Float),
     Index("ix_batches_scan", "scan_id", "status"),
-    Index(
-        "ix_batches_open",
-        "status",
-        "priority",
-        "id",
-        sqlite_where=text("status IN ('queued', 'running')"),
-        postgresql_where=text("status IN ('queued', 'running')"),
-    ),
+    Index("ix_batches_open", "status", "priority", "id"),
 )
 
 verdicts = Table(
@@ -127,35 +122,11 @@ verdicts = Table(
     UniqueConstraint("scan_id", "uri", name="uq_verdicts_scan_uri"),
     Index("ix_verdicts_batch", "batch_id"),
     Index("ix_verdicts_uri", "uri", "decided_at", "id"),
-    Index(
-        "ix_verdicts_verdict",
-        "verdict",
-        "score",
-        sqlite_where=text("verdict IS NOT NULL"),
-        postgresql_where=text("verdict IS NOT NULL"),
-    ),
-    Index(
-        "ix_verdicts_scan_verdict",
-        "scan_id",
-        "verdict",
-        "score",
-        sqlite_where=text("verdict IS NOT NULL"),
-        postgresql_where=text("verdict IS NOT NULL"),
-    ),
-    Index(
-        "ix_verdicts_error",
-        "scan_id",
-        "error_code",
-        sqlite_where=text("error_code IS NOT NULL"),
-        postgresql_where=text("error_code IS NOT NULL"),
-    ),
-    Index(
-        "ix_verdicts_original",  # one entry per judged content, however many copies an archive holds
-        "sha256",
-        "model_version",
-        sqlite_where=text("status = 'done' AND NOT reused"),
-        postgresql_where=text("status = 'done' AND NOT reused"),
-    ),
+    Index("ix_verdicts_verdict", "verdict", "score"),
+    Index("ix_verdicts_scan_verdict", "scan_id", "verdict", "score"),
+    Index("ix_verdicts_error", "scan_id", "error_code"),
+    # One entry for each judged content, however many copies an archive holds.
+    Index("ix_verdicts_original", "sha256", "model_version"),
 )
 
 # Newest closed row of every image: a file that has become unreadable no longer shows its old verdict.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, and_, exists, func, select, update
 
-from db.ledger import database_clock
+from db.ledger import database_clock, take_turns
 from db.listing import add_batch
 from db.scans import OPEN
 from db.schema import batches, scans, verdicts
@@ -14,6 +14,7 @@ from fakesweep.errors import CrashedImage
 
 log = logging.getLogger(__name__)
 
+FEEDING = 7_240_311_903  # key of the lock that feeders take, so that together they keep the mark
 ATTEMPTS = 2  # a batch that dies this often is halved; a single image is given up
 
 
@@ -33,11 +34,8 @@ def take_unsent(connection: Connection, high_water: int) -> list[UnsentBatch]:
 
     The caller commits, then sends; `take_back` undoes the mark of what could not be sent.
     """
-    waiting = connection.execute(
-        select(func.count())
-        .select_from(batches)
-        .where(batches.c.status == "queued", batches.c.sent_at.is_not(None))
-    ).scalar_one()
+    take_turns(connection, FEEDING)
+    waiting = count_waiting(connection)
     if waiting >= high_water:
         return []
     going = exists(
@@ -71,6 +69,17 @@ def take_unsent(connection: Connection, high_water: int) -> list[UnsentBatch]:
         )
         for row in order
     ]
+
+
+def count_waiting(connection: Connection) -> int:
+    """Count the batches that were sent and are not claimed: what the broker should hold."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(batches)
+            .where(batches.c.status == "queued", batches.c.sent_at.is_not(None))
+        ).scalar_one()
+    )
 
 
 def _open_uris(connection: Connection, batch_id: int) -> list[str]:
@@ -159,6 +168,17 @@ def running_workers(connection: Connection, scan_id: int) -> list[str]:
     )
 
 
+def has_open_batch(connection: Connection, scan_id: int) -> bool:
+    """Tell whether a batch of a scan is still queued or running."""
+    return bool(
+        connection.execute(
+            select(
+                exists(select(1).where(batches.c.scan_id == scan_id, batches.c.status.in_(OPEN)))
+            )
+        ).scalar()
+    )
+
+
 def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
     in_batch = and_(verdicts.c.batch_id == batch.id, verdicts.c.status.in_(OPEN))
     rows = list(
@@ -181,7 +201,7 @@ def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
             .values(
                 status="failed",
                 error_code=CrashedImage.code,
-                error_message="every process that tried this image ended before it had a verdict",
+                error_message="every process that tried this image ended or hung before it had a verdict",
                 decided_at=datetime.now(UTC),
                 model_version=select(scans.c.model_version)
                 .where(scans.c.id == batch.scan_id)

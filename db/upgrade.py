@@ -4,12 +4,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
 
-from db.ledger import Ledger, check_schema, schema_revision
+from db.ledger import Ledger, check_schema, schema_revision, take_turns
 from db.schema import SCHEMA_REVISION
 
-LOCK = 7_240_311_902  # any fixed number: two starting processes must not both create the tables
+UPGRADING = 7_240_311_902  # any number: two starting processes must not both create the tables
 
 
 def upgrade(ledger: Ledger) -> tuple[str | None, str]:
@@ -22,8 +21,7 @@ def upgrade(ledger: Ledger) -> tuple[str | None, str]:
         LedgerError: The database is out of reach or has a newer schema.
     """
     with ledger.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        take_turns(connection, UPGRADING)
         before = schema_revision(connection)
         if before is None or before < SCHEMA_REVISION:
             config = Config()

@@ -65,10 +65,11 @@ class Detector:
             views: RGB, shape `(n, 224, 224, 3)`, dtype uint8, range [0, 255].
 
         Returns:
-            Calibrated scores, shape `(n,)`, dtype float64, range [0, 1].
+            Calibrated scores, shape `(n,)`, dtype float64, range [0, 1]; NaN where the model answers
+            no number.
 
         Raises:
-            ModelError: The views do not fit the model, or it answers no number.
+            ModelError: The views do not fit the model.
         """
         side_px = self.card.input.side_px
         if views.dtype != np.uint8 or views.shape[1:] != (side_px, side_px, 3):
@@ -80,12 +81,6 @@ class Detector:
         for start in range(0, len(views), self.device_batch):
             batch = views[start : start + self.device_batch]
             outputs[start : start + len(batch)] = self._score_batch(self._pad(batch))[: len(batch)]
-        if not np.isfinite(outputs).all():
-            raise ModelError(
-                f"model version {self.version} answers no number for "
-                f"{np.count_nonzero(~np.isfinite(outputs))} of {len(views)} views; "
-                "promote another version"
-            )
         calibration = self.card.calibration
         return calibrate(outputs, slope=calibration.slope, intercept=calibration.intercept)
 

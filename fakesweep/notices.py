@@ -25,8 +25,13 @@ def held_notices() -> Iterator[None]:
     Start-up notices go to the debug log; every other line is written on when the block ends, also
     when it ends with an exception.
     """
+    try:
+        held = tempfile.TemporaryFile()  # noqa: SIM115  (closed by the block below)
+    except OSError:  # no room to hold them: then they are seen
+        yield
+        return
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:

@@ -1,10 +1,11 @@
 """Settings from `FAKESWEEP_*` variables and a TOML file: the only reader of the environment."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -66,11 +67,15 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         default=120.0,
         gt=0,
+        allow_inf_nan=False,
         description="Seconds without progress after which a claimed batch counts as lost."
         " One image must not take longer.",
     )
     tend_s: float = Field(
-        default=5.0, gt=0, description="Seconds between two looks after lost and unsent batches."
+        default=5.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds between two looks after lost and unsent batches.",
     )
     limit_px: int = Field(
         default=100_000_000,
@@ -106,7 +111,7 @@ class Settings(BaseSettings):
         scheme = urlsplit(url).scheme
         if url and scheme not in ("sqlite", "postgresql", "postgresql+psycopg"):
             raise ValueError("expected sqlite:////path/file.db or postgresql://user@host/name")
-        if scheme == "sqlite" and (not url.startswith("sqlite:///") or url == "sqlite:///"):
+        if scheme == "sqlite" and not re.match("sqlite:///[^:]", url):
             raise ValueError("expected a file: sqlite:////absolute/path/file.db")
         if scheme.startswith("postgresql"):
             _check_port(url)
@@ -123,6 +128,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _place_in_data_dir(self) -> "Settings":
         if not self.database_url:
+            if "?" in str(self.data_dir):
+                raise ValueError("data_dir: a folder of a database must not have ? in its name")
             object.__setattr__(
                 self, "database_url", f"sqlite:///{self.data_dir.absolute() / 'fakesweep.db'}"
             )
@@ -172,11 +179,11 @@ def load_settings() -> Settings:
         SettingError: A value is malformed, unknown in the file, or the file is missing or no TOML.
     """
     path = config_path()
-    if os.environ.get("FAKESWEEP_CONFIG") and not path.is_file():
-        raise SettingError(f"FAKESWEEP_CONFIG names no file: {path}")
     try:
+        if os.environ.get("FAKESWEEP_CONFIG") and not path.is_file():
+            raise SettingError(f"FAKESWEEP_CONFIG names no file: {path}")
         return Settings()
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"the settings file {path} is not TOML: {error}") from error
     except OSError as error:
         raise SettingError(f"the settings file {path} cannot be read: {error.strerror}") from error
@@ -195,16 +202,9 @@ def _describe(problem: Any, path: Path) -> str:
 
 
 def mask_url(url: str) -> str:
-    """Replace the password of a URL by `***`, for messages and logs."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "***"
-    if "@" not in parts.netloc:
-        return url
-    login, _, host = parts.netloc.rpartition("@")
-    user, colon, _ = login.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{user}{colon}{'***' if colon else ''}@{host}"))
+    """Replace the passwords of a URL by `***`, for messages and logs; it need not be well-formed."""
+    masked = re.sub(r"^([a-z+]+://[^:/@]*):.*@", r"\1:***@", url, flags=re.DOTALL)
+    return re.sub(r"(password=)[^&]*", r"\1***", masked)
 
 
 def quiet_tensorflow() -> None:

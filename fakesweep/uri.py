@@ -14,16 +14,32 @@ LONGEST_URI = 2600  # bytes; the widest entry that an index of PostgreSQL holds 
 
 def uri_of_path(path: str) -> str:
     """Name a local file by its absolute path; undecodable bytes come as surrogates (PEP 383)."""
-    absolute = os.path.abspath(path)  # noqa: PTH100  (resolve() would rename links)
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:
+    absolute = absolute_path(path)
+    if "\0" in absolute or not _is_text(absolute):
         return FILE_URL + quote_from_bytes(os.fsencode(absolute))
     return absolute
 
 
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def absolute_path(path: str) -> str:
+    """Make a path absolute without renaming links, and without `.` and `..`."""
+    folder, name = os.path.split(path)
+    if ".." in folder.split("/"):
+        # Only the file system knows what is above a link: `link/..` is not the folder of the link.
+        path = os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
+    return os.path.abspath(path)  # noqa: PTH100  (resolve() would rename links)
+
+
 def path_of_uri(uri: str) -> str:
     """Find the local path that `uri_of_path` named."""
-    if uri.startswith(FILE_URL):
-        return os.fsdecode(unquote_to_bytes(uri.removeprefix(FILE_URL)))
-    return uri
+    if not uri.startswith(FILE_URL):
+        return uri
+    path = uri.removeprefix(FILE_URL).removeprefix("localhost")
+    return os.fsdecode(unquote_to_bytes(path))

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from db.batches import next_batch
 from db.ledger import Ledger
 from db.scans import finish_scans, get_scan
-from db.tending import reap, running_workers
-from fakesweep.errors import FakesweepError
+from db.tending import has_open_batch, reap
 from fakesweep.settings import Settings
 from producer.listing import ListingStopped, record_images
 from producer.scan import OpenedScan
+from producer.sources import Sources
 from worker.sweep import Sweeper
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 0.05
+IDLE_S = 0.05  # while the listing goes on
+WAIT_S = 0.5  # while another process holds the last batches
 
 
 def sweep_here(
@@ -53,23 +54,26 @@ def _judge(
         with ledger.read() as connection:
             scan = get_scan(connection, scan_id)
             batch_id = next_batch(connection, scan_id)
-        if scan.paused or not scan.open or listing.error:
+        if listing.error or not scan.open:
+            return
+        if scan.paused:
+            listing.end_if_not_repeatable()
             return
         if batch_id is not None:
             sweeper.sweep(batch_id, scan.model_version)
             observe()
-        elif listed and not _others_at_work(ledger, scan_id):
+        elif listed and not _is_anything_open(ledger, scan_id):
             return
         else:
-            time.sleep(IDLE_S)
+            time.sleep(WAIT_S if listed else IDLE_S)
 
 
-def _others_at_work(ledger: Ledger, scan_id: int) -> bool:
-    """Close the scan if it is complete; else another process holds batches: recover what it lost."""
+def _is_anything_open(ledger: Ledger, scan_id: int) -> bool:
+    """Close the scan if it is complete; else recover what another process that held it has lost."""
     with ledger.write() as connection:
         reap(connection)
         finish_scans(connection)
-        return get_scan(connection, scan_id).open and bool(running_workers(connection, scan_id))
+        return has_open_batch(connection, scan_id)
 
 
 class _Listing:
@@ -77,7 +81,7 @@ class _Listing:
 
     def __init__(self, ledger: Ledger, opened: OpenedScan, settings: Settings) -> None:
         self.opened = opened
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.stopped = threading.Event()
         self.thread = threading.Thread(
             target=self._run, args=(ledger, settings), name="listing", daemon=True
@@ -87,6 +91,11 @@ class _Listing:
 
     def is_alive(self) -> bool:
         return self.thread.is_alive()
+
+    def end_if_not_repeatable(self) -> None:
+        """Let a list that cannot be read again be recorded to its end, for `resume`."""
+        if self.is_alive() and not Sources.from_json(self.opened.scan.sources).repeatable:
+            self.thread.join()
 
     def stop(self) -> None:
         self.stopped.set()
@@ -109,5 +118,5 @@ class _Listing:
             )
         except ListingStopped:
             log.info("scan %d: the listing was stopped", self.opened.scan.id)
-        except (FakesweepError, OSError) as error:
+        except Exception as error:  # whatever it is, the thread that judges must hear of it
             self.error = error

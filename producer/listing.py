@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from db.ledger import Ledger
 from db.listing import FoundImage, KnownVerdict, known_verdicts, record_batches, without_recorded
-from db.scans import Scan, count_found, end_listing, other_scan_with_model
+from db.scans import Scan, count_found, end_listing, hold_listing, other_scan_with_model
 from fakesweep.settings import Settings
 from producer.walk import Findings
 
@@ -21,7 +21,7 @@ class ListingStopped(Exception):
 def record_images(
     ledger: Ledger,
     scan: Scan,
-    images: Iterable[FoundImage],
+    images: Iterable[FoundImage | None],
     findings: Findings,
     *,
     settings: Settings,
@@ -32,35 +32,45 @@ def record_images(
 
     Args:
         recorded: Called after each group is committed.
-        stop: Set by another thread to end the listing early.
+        stop: Set by another thread to end the listing early; what was found by then is recorded.
 
     Raises:
-        ListingStopped: `stop` was set; the scan can be listed again.
+        ListingStopped: `stop` was set, the scan was cancelled, or another process lists it now.
+        SourceError: The list of names cannot be read to its end; the scan can be resumed.
     """
     with ledger.read() as connection:
         compare = not scan.rescan and other_scan_with_model(connection, scan)
     passed_over = 0
-    for group in _groups(images, GROUP_BATCHES * settings.message_images):
-        if stop is not None and stop.is_set():
-            raise ListingStopped
-        _record_group(ledger, scan, group, findings.passed_over - passed_over, compare, settings)
-        passed_over = findings.passed_over
+    for group in _groups(images, GROUP_BATCHES * settings.message_images, stop):
+        found_over = findings.passed_over
+        _record_group(ledger, scan, group, found_over - passed_over, compare, settings)
+        passed_over = found_over
         recorded()
+    if stop is not None and stop.is_set():
+        raise ListingStopped
     with ledger.write() as connection:
+        if not hold_listing(connection, scan):
+            raise ListingStopped
         count_found(connection, scan.id, images=0, passed_over=findings.passed_over - passed_over)
         end_listing(connection, scan.id, findings.in_words())
     recorded()
 
 
-def _groups(images: Iterable[FoundImage], size: int) -> Iterator[list[FoundImage]]:
-    iterator = iter(images)
-    for first in iterator:
-        group = [first]
-        began = time.monotonic()
-        for image in iterator:
+def _groups(
+    images: Iterable[FoundImage | None], size: int, stop: threading.Event | None
+) -> Iterator[list[FoundImage]]:
+    """Collect images until they are enough, or old enough; end early when told to stop."""
+    group: list[FoundImage] = []
+    began = time.monotonic()
+    for image in images:
+        if image is not None:
             group.append(image)
-            if len(group) >= size or time.monotonic() - began > GROUP_S:
-                break
+        if len(group) >= size or (group and time.monotonic() - began > GROUP_S):
+            yield group
+            group, began = [], time.monotonic()
+        if stop is not None and stop.is_set():
+            break
+    if group:
         yield group
 
 
@@ -73,9 +83,8 @@ def _record_group(
     settings: Settings,
 ) -> None:
     with ledger.write() as connection:
-        # First the scan's own row: it is locked from here on, so that two producers that list the
-        # same scan take turns.
-        count_found(connection, scan.id, images=0, passed_over=passed_over)
+        if not hold_listing(connection, scan):
+            raise ListingStopped
         new = without_recorded(connection, scan.id, group)
         known = (
             known_verdicts(connection, [image.uri for image in new], scan.model_version)
@@ -95,10 +104,13 @@ def _record_group(
             connection,
             scan.id,
             images=len(new),
+            passed_over=passed_over,
             unchanged=len(unchanged),
             unchanged_fake=unchanged.count("fake"),
         )
 
 
 def _is_unchanged(image: FoundImage, known: KnownVerdict | None) -> bool:
-    return known is not None and (image.size_bytes, image.mtime) == (known.size_bytes, known.mtime)
+    if known is None or known.verdict is None:  # new, or it failed: then it is tried again
+        return False
+    return (image.size_bytes, image.mtime) == (known.size_bytes, known.mtime)

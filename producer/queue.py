@@ -10,7 +10,7 @@ from db.counts import read_progress
 from db.ledger import Ledger
 from fakesweep.errors import BrokerError
 from fakesweep.settings import Settings
-from producer.listing import record_images
+from producer.listing import ListingStopped, record_images
 from producer.scan import OpenedScan
 from worker.tend import feed, tend
 
@@ -40,14 +40,17 @@ def enqueue(
         observe()
 
     if opened.images is not None:
-        record_images(
-            ledger,
-            opened.scan,
-            opened.images,
-            opened.findings,
-            settings=settings,
-            recorded=recorded,
-        )
+        try:
+            record_images(
+                ledger,
+                opened.scan,
+                opened.images,
+                opened.findings,
+                settings=settings,
+                recorded=recorded,
+            )
+        except ListingStopped:
+            log.warning("scan %d: cancelled, or listed by another process now", opened.scan.id)
     tend_patiently(app, ledger, settings)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.listing import FoundImage
-from db.scans import Scan, create_scan, end_listing, get_scan, restart_listing, set_paused
-from db.tending import expire_worker, reap, running_workers, take_back_scan
+from db.scans import Scan, create_scan, get_scan, restart_listing, set_paused
+from db.tending import count_waiting, expire_worker, reap, running_workers, take_back_scan
 from fakesweep.errors import SourceError
 from fakesweep.settings import Settings
-from producer.sources import Sources
+from producer.sources import Sources, check_again
 from producer.walk import Findings, find_images
 from worker.models import check_model
 
@@ -26,7 +26,7 @@ class OpenedScan:
     """A scan that is recorded, and its images that are still to be listed."""
 
     scan: Scan
-    images: Iterator[FoundImage] | None  # None: the listing is complete
+    images: Iterator[FoundImage | None] | None  # None: the listing is complete
     findings: Findings = field(default_factory=Findings)
 
 
@@ -48,7 +48,7 @@ def begin_scan(
     version = check_model(settings, model)
     findings = Findings()
     images = find_images(sources, findings)
-    first = next(images, None)
+    first = next((image for image in images if image is not None), None)
     if first is None:
         raise SourceError(_no_image(sources, findings))
     with ledger.write() as connection:
@@ -74,12 +74,19 @@ def _no_image(sources: Sources, findings: Findings) -> str:
     return f"no image in {names}{': ' if reasons else ''}{'; '.join(reasons)}"
 
 
-def reopen_scan(ledger: Ledger, scan_id: int, *, settings: Settings) -> OpenedScan:
+def reopen_scan(
+    ledger: Ledger, scan_id: int, *, settings: Settings, broker_holds: int = 0
+) -> OpenedScan:
     """Let an open scan go on: unpause it, recover what was lost, list the rest of its sources.
+
+    Args:
+        broker_holds: Messages that wait in the broker. Where they are fewer than the ledger says,
+            messages were lost, and every batch of the scan that is not claimed is sent again.
 
     Raises:
         UnknownScan: No scan has this number.
         ModelError: Its model version is not here any more.
+        SourceError: Its listing is not complete, and a source is gone; nothing is changed.
     """
     with ledger.read() as connection:
         scan = get_scan(connection, scan_id)
@@ -88,25 +95,26 @@ def reopen_scan(ledger: Ledger, scan_id: int, *, settings: Settings) -> OpenedSc
     check_model(settings, scan.model_version)
     findings = Findings()
     sources = Sources.from_json(scan.sources)
+    if scan.listed_at is None:
+        check_again(sources)
     with ledger.write() as connection:
         set_paused(connection, scan_id, False)
         for worker in running_workers(connection, scan_id):
             if _is_gone(worker):
                 expire_worker(connection, scan_id, worker)
         reap(connection)
-        sent_again = take_back_scan(connection, scan_id)
-        if scan.listed_at is None and sources.repeatable:
-            restart_listing(connection, scan_id)
-        elif scan.listed_at is None:
-            end_listing(
-                connection,
-                scan_id,
-                ["its list of names came from standard input and was cut short"],
-            )
+        if broker_holds < count_waiting(connection):
+            sent_again = take_back_scan(connection, scan_id)
+            log.info("scan %d: %d batches to send again", scan_id, sent_again)
         scan = get_scan(connection, scan_id)
-    log.info("scan %d: goes on, %d batches to send again", scan_id, sent_again)
-    images = None if scan.listed_at else find_images(sources, findings)
-    return OpenedScan(scan, images, findings)
+        if scan.listed_at is None:
+            restart_listing(connection, scan_id)
+            scan = get_scan(connection, scan_id)
+    if scan.listed_at is not None:
+        return OpenedScan(scan, None)
+    if not sources.repeatable:
+        findings.add_problem("its list of names came through a pipe and cannot be read to its end")
+    return OpenedScan(scan, find_images(sources, findings, names=sources.repeatable), findings)
 
 
 def _is_gone(worker: str) -> bool:

@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from fakesweep.errors import SourceError
+from fakesweep.uri import absolute_path
 
 STDIN = "-"
 
@@ -24,6 +25,8 @@ class Sources:
         exclude: A file or directory that matches one of these globs is left out.
         hidden: Whether names that begin with a dot count.
         follow_symlinks: Whether links found inside a directory are followed.
+        working_dir: Where relative names of a list begin.
+        repeatable: Whether the list can be read again; standard input and pipes cannot.
     """
 
     paths: tuple[str, ...] = ()
@@ -32,6 +35,8 @@ class Sources:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     follow_symlinks: bool = False
+    working_dir: str = "/"
+    repeatable: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Turn into what JSON can carry; undecodable bytes of a path stay as escaped surrogates."""
@@ -43,44 +48,59 @@ class Sources:
         tuples = {name: tuple(fields[name]) for name in ("paths", "include", "exclude")}
         return cls(**{**fields, **tuples})
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether they can be listed again; standard input cannot."""
-        return self.files_from != STDIN
-
 
 def local_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
     """Check the sources of a new scan and make their paths absolute.
 
-    A source that lies inside another one is dropped: it would be listed twice.
+    A directory that lies inside another one, and a source given twice, is dropped.
 
     Raises:
         SourceError: A source does not exist, is no file or directory, or may not be read.
     """
     if not paths and files_from is None:
         raise SourceError("nothing to scan; give a directory, a file or --files-from FILE")
-    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100  (resolve() follows links)
-    for given, path in zip(paths, absolute, strict=True):
-        _check(given, path)
-    if files_from not in (None, STDIN):
-        files_from = os.path.abspath(str(files_from))  # noqa: PTH100
-        _check(files_from, files_from)
+    for path in paths:
+        _check(path)
+    absolute = dict.fromkeys(absolute_path(path) for path in paths)
+    folders = {path for path in absolute if os.path.isdir(path)}  # noqa: PTH112
     kept = [
         path
-        for index, path in enumerate(absolute)
-        if path not in absolute[:index]
-        and not any(other != path and _inside(path, other) for other in absolute)
+        for path in absolute
+        if path not in folders or folders.isdisjoint(map(str, PurePath(path).parents))
     ]
-    return Sources(paths=tuple(kept), files_from=files_from, **policy)
+    repeatable = True
+    if files_from == STDIN:
+        repeatable = False
+    elif files_from is not None:
+        _check_list(files_from)
+        files_from = absolute_path(files_from)
+        repeatable = os.path.isfile(files_from)  # noqa: PTH113
+    return Sources(
+        paths=tuple(kept),
+        files_from=files_from,
+        working_dir=str(Path.cwd()),
+        repeatable=repeatable,
+        **policy,
+    )
 
 
-def _inside(path: str, folder: str) -> bool:
-    return PurePath(folder) in PurePath(path).parents and os.path.isdir(folder)  # noqa: PTH112
+def check_again(sources: Sources) -> None:
+    """Make sure that the sources of an interrupted listing are still there.
+
+    Raises:
+        SourceError: One is not; a folder whose disk is away must not count as empty.
+    """
+    for path in sources.paths:
+        _check(path)
+    if sources.files_from is not None and sources.repeatable:
+        _check_list(sources.files_from)
 
 
-def _check(given: str, path: str) -> None:
-    shown = printable(given)
-    if "://" in given:
+def _check(path: str) -> None:
+    shown = printable(path)
+    if not path:
+        raise SourceError("a source is empty; give a directory or a file")
+    if "://" in path:
         raise SourceError(f"source {shown}: only directories and files are read, not URLs")
     try:
         if os.path.isdir(path):  # noqa: PTH112  (a path may hold bytes that pathlib prints badly)
@@ -98,6 +118,16 @@ def _check(given: str, path: str) -> None:
     if os.path.lexists(path):
         raise SourceError(f"source {shown} is neither a directory nor a regular file")
     raise SourceError(f"source {shown} does not exist; check the path")
+
+
+def _check_list(path: str) -> None:
+    shown = printable(path)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise SourceError(f"the list of names {shown} does not exist; check the path")
+    if os.path.isdir(path):  # noqa: PTH112
+        raise SourceError(f"the list of names {shown} is a directory; expected a file of names")
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"the list of names {shown} may not be read by this user")
 
 
 def printable(path: str) -> str:

@@ -2,15 +2,14 @@
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 from db.listing import FoundImage
 from fakesweep.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, looks_like_image
-from fakesweep.uri import LONGEST_URI, path_of_uri, uri_of_path
-from producer.sources import STDIN, Globs, Sources, printable
+from fakesweep.uri import LONGEST_URI, uri_of_path
+from producer.names import read_names
+from producer.sources import Globs, Sources, printable
 
 SHOWN_PROBLEMS = 5
 
@@ -35,12 +34,20 @@ class Findings:
         return [*self.problems, *([f"and {more} more"] if more else [])]
 
 
-def find_images(sources: Sources, findings: Findings) -> Iterator[FoundImage]:
+def find_images(
+    sources: Sources, findings: Findings, *, names: bool = True
+) -> Iterator[FoundImage | None]:
     """List the images of all sources, holding no more than one directory's sub-directories.
+
+    None is given between images, so that the caller can act, wherever none comes for a while.
 
     A file counts when its name or its first bytes are an image's; one that is named as a source or
     in a list always counts. Directories are read in the order of their names, files in that of the
-    file system. What cannot be listed is noted in `findings` and does not end the listing.
+    file system. What cannot be listed is noted in `findings` and does not end the listing. Without
+    `names` the list of names is left out.
+
+    Raises:
+        SourceError: The list of names cannot be read, or is none.
     """
     walk = _Walk(sources, findings)
     for path in sources.paths:
@@ -48,9 +55,12 @@ def find_images(sources: Sources, findings: Findings) -> Iterator[FoundImage]:
             yield from walk.directory(path)
         else:
             yield from walk.named(path)
-    if sources.files_from is not None:
-        for name in read_names(sources.files_from):
-            yield from walk.named(path_of_uri(name))
+    if names and sources.files_from is not None:
+        for name in read_names(sources.files_from, sources.working_dir):
+            if name is None:
+                yield None
+            else:
+                yield from walk.named(name)
 
 
 class _Walk:
@@ -60,11 +70,11 @@ class _Walk:
         self.include = Globs(sources.include)
         self.exclude = Globs(sources.exclude)
 
-    def named(self, path: str) -> Iterator[FoundImage]:
+    def named(self, path: str) -> Iterator[FoundImage | None]:
         """A file that the user named: always an image, even if it is not there any more."""
         try:
             facts = os.stat(path)  # noqa: PTH116
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no path holds a NUL
             yield from self._found(path, None)
             return
         if stat.S_ISDIR(facts.st_mode):
@@ -72,30 +82,32 @@ class _Walk:
         else:
             yield from self._found(path, facts)
 
-    def directory(self, top: str) -> Iterator[FoundImage]:
+    def directory(self, top: str) -> Iterator[FoundImage | None]:
         """All images below a directory."""
         waiting = [top]
         entered: set[tuple[int, int]] = set()  # against circles of links
         while waiting:
             folder = waiting.pop()
+            below: list[str] = []
             try:
                 if self.sources.follow_symlinks:
                     facts = os.stat(folder)  # noqa: PTH116
                     if (facts.st_dev, facts.st_ino) in entered:
                         continue
                     entered.add((facts.st_dev, facts.st_ino))
-                below: list[str] = []
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         yield from self._entry(entry, top, below)
-                waiting.extend(sorted(below, reverse=True))
             except OSError as error:
                 self.findings.add_problem(
-                    f"directory {printable(folder)} could not be read ({error.strerror});"
-                    " its images are not part of this scan"
+                    f"directory {printable(folder)} could not be read to its end"
+                    f" ({error.strerror}); not all of its images are part of this scan"
                 )
+            waiting.extend(sorted(below, reverse=True))
 
-    def _entry(self, entry: os.DirEntry[str], top: str, below: list[str]) -> Iterator[FoundImage]:
+    def _entry(
+        self, entry: os.DirEntry[str], top: str, below: list[str]
+    ) -> Iterator[FoundImage | None]:
         inside = entry.path[len(top) :].lstrip("/")
         if self.exclude and self.exclude.match(entry.name, inside):
             return
@@ -104,14 +116,22 @@ class _Walk:
             self.findings.passed_over += not entry.is_dir(follow_symlinks=False)
         elif entry.is_symlink() and not follow:
             self.findings.passed_over += 1
-        elif entry.is_dir(follow_symlinks=follow):
+        elif self._is_directory(entry):
             below.append(entry.path)
         elif self.include and not self.include.match(entry.name, inside):
             return
         else:
             yield from self._file(entry)
 
-    def _file(self, entry: os.DirEntry[str]) -> Iterator[FoundImage]:
+    def _is_directory(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=self.sources.follow_symlinks)
+        except (
+            OSError
+        ):  # a link that leads in a circle or behind a closed door: its row will say so
+            return False
+
+    def _file(self, entry: os.DirEntry[str]) -> Iterator[FoundImage | None]:
         follow = self.sources.follow_symlinks
         try:
             facts = entry.stat(follow_symlinks=follow)
@@ -122,6 +142,7 @@ class _Walk:
             _has_image_suffix(entry.name) or _may_be_image(entry.path)
         ):
             self.findings.passed_over += 1
+            yield None
             return
         yield from self._found(entry.path, facts)
 
@@ -153,26 +174,3 @@ def _may_be_image(path: str) -> bool:
         return True
     finally:
         os.close(descriptor)
-
-
-def read_names(files_from: str) -> Iterator[str]:
-    """Read names of files, one at a time: separated by NUL if the list holds one, else by newline."""
-    if files_from == STDIN:
-        yield from _split(sys.stdin.buffer)
-    else:
-        with open(files_from, "rb") as stream:  # noqa: PTH123
-            yield from _split(stream)
-
-
-def _split(stream: BinaryIO) -> Iterator[str]:
-    rest = stream.read1(65536) if hasattr(stream, "read1") else stream.read(65536)
-    separator = b"\0" if b"\0" in rest else b"\n"
-    while rest:
-        *names, rest = rest.split(separator)
-        yield from (os.fsdecode(name) for name in names if name)
-        more = stream.read1(65536) if hasattr(stream, "read1") else stream.read(65536)
-        if not more:
-            break
-        rest += more
-    if rest:
-        yield os.fsdecode(rest)

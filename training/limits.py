@@ -5,6 +5,7 @@ from typing import Any
 from training.split import REPORT
 
 WEAK_AUC = 0.8
+GUESS_AUC = 0.6
 
 
 def describe_run(run: dict[str, Any]) -> str:
@@ -37,7 +38,7 @@ def name_limits(run: dict[str, Any]) -> list[str]:
         )
         limits.append(f"Of {count} held-out {label} images the verdicts were: {shares}.")
     for name, facts in sorted(paired.items(), key=lambda pair: float(pair[1]["auc"])):
-        weak = ": close to guessing" if facts["auc"] < 0.6 else ""
+        weak = ": close to guessing" if facts["auc"] < GUESS_AUC else ""
         if facts["auc"] < WEAK_AUC:
             limits.append(
                 f"On {name} it ranks weakly{weak}: AUC {facts['auc']:.2f} on {facts['n']} held-out"
@@ -64,8 +65,9 @@ def name_limits(run: dict[str, Any]) -> list[str]:
 def _unseen(split: str, overall: dict[str, Any]) -> str:
     if overall["auc"] is None:
         return f"{split}, never trained on, holds one class only."
+    guess = " (no better than guessing)" if overall["auc"] < GUESS_AUC else ""
     return (
-        f"On {split}, whose sources it never saw, AUC {overall['auc']:.2f} on {overall['n']}"
+        f"On {split}, whose sources it never saw, AUC {overall['auc']:.2f}{guess} on {overall['n']}"
         f" images; {overall['recall']:.0%} of the fakes and {overall['fpr']:.1%} of the"
         " reals are flagged."
     )

@@ -28,8 +28,8 @@ Scores = NDArray[np.float64]
 def rank_sources(labels: Labels, scores: Scores, sources: Sequence[str]) -> dict[str, float]:
     """Give the AUCs that epochs are chosen by.
 
-    Keys: `val_auc` over all images, `val_auc.<source>` of each paired source, `val_auc_paired`, their
-    mean weighted by their images (the AUC of a small source is mostly noise), and `val_choice`, the
+    Keys: `val_auc` over all images, `val_auc.<source>` of each paired source, `val_auc_paired`,
+    their mean weighted by their images (the AUC of a small source is mostly noise), and `val_choice`, the
     mean of overall and paired.
     """
     overall = float(roc_auc_score(labels, scores))

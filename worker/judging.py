@@ -1,6 +1,7 @@
 """Judge the images of one batch: threads prepare ahead while the device scores."""
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ import numpy as np
 
 from db.batches import ImageOutcome
 from detector.judge import judge_views
+from fakesweep.errors import InternalImageError
 from worker.prepare import Limits, PreparedImage, prepare_image
 
 if TYPE_CHECKING:
@@ -119,6 +121,14 @@ def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageO
     scores: Iterator[float] = iter(detector.score_views(np.stack(views)) if views else ())
     for image in images:
         mine = [float(score) for score in islice(scores, len(image.views))]
+        if not all(map(math.isfinite, mine)):
+            yield replace(
+                _facts(image),
+                status="failed",
+                error_code=InternalImageError.code,
+                error_message=f"model version {detector.version} gave no number for this image",
+            )
+            continue
         judgement = judge_views(image.views, mine, detector.card)
         yield replace(
             _facts(image),

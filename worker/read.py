@@ -3,6 +3,7 @@
 import os
 import stat
 from dataclasses import dataclass
+from io import RawIOBase
 
 from fakesweep.errors import (
     ForbiddenImage,
@@ -12,6 +13,8 @@ from fakesweep.errors import (
     UnsupportedImage,
 )
 from fakesweep.uri import path_of_uri
+
+BLOCK = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,23 @@ def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
                     f"the file has {facts.st_size:,} bytes, the limit is {limit_bytes:,}"
                     " (setting limit_bytes)"
                 )
-            content = stream.readall()
-    except (FileNotFoundError, NotADirectoryError) as error:
+            content = _read_at_most(stream, limit_bytes)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
         raise MissingImage("the file was listed, but is not there any more") from error
     except PermissionError as error:
         raise ForbiddenImage("this user may not read the file") from error
     except OSError as error:
         raise UnreadableImage(f"the storage failed: {error.strerror or error}") from error
     return ImageBytes(content, len(content), facts.st_mtime)
+
+
+def _read_at_most(stream: RawIOBase, limit_bytes: int) -> bytes:
+    """Read to the end; a file may be longer than it says, or grow meanwhile."""
+    parts: list[bytes] = []
+    while part := stream.read(min(BLOCK, limit_bytes + 1)):
+        parts.append(part)
+        if sum(map(len, parts)) > limit_bytes:
+            raise ImageTooLarge(
+                f"the file has more than {limit_bytes:,} bytes, the limit (setting limit_bytes)"
+            )
+    return b"".join(parts)

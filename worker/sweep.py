@@ -18,13 +18,15 @@ from db.batches import (
 )
 from db.ledger import Ledger, open_ledger
 from db.scans import finish_scans
-from fakesweep.errors import ModelError
+from fakesweep.errors import LedgerError, ModelError
 from fakesweep.settings import Settings
 from worker.detectors import LoadedDetectors
 from worker.judging import judge_images
 from worker.prepare import Limits
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 2.0
 
 
 class LeaseLost(Exception):
@@ -74,8 +76,7 @@ class Sweeper:
         started = time.monotonic()
         try:
             outcomes = self._judge(claim)
-            with self.ledger.write() as connection:
-                closed = close_batch(connection, claim, outcomes)
+            closed = self._close(claim, outcomes)
         except LeaseLost:
             closed = False
         except (KeyboardInterrupt, ModelError):
@@ -98,6 +99,23 @@ class Sweeper:
             seconds,
         )
         return len(outcomes)
+
+    def _close(self, claim: Claim, outcomes: list[ImageOutcome]) -> bool:
+        """Write the outcomes; a database that is away for less than a lease costs no work.
+
+        Raises:
+            LedgerError: The database stayed away.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                with self.ledger.write() as connection:
+                    return close_batch(connection, claim, outcomes)
+            except LedgerError as error:
+                if time.monotonic() - began > self.settings.lease_s / 2:
+                    raise
+                log.warning("batch %d: %s; tried again", claim.batch_id, error)
+                time.sleep(min(RETRY_S, self.settings.lease_s / 8))
 
     def _judge(self, claim: Claim) -> list[ImageOutcome]:
         renewal = _Renewal(self.ledger, claim, self.settings.lease_s)

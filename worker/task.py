@@ -1,6 +1,7 @@
 """The one Celery task, and what a worker process does around it."""
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from celery import Celery, bootsteps
 from celery.signals import worker_process_shutdown
 
 from db.ledger import open_ledger
+from db.tending import take_back
 from fakesweep.errors import BrokerError, FakesweepError, LedgerError, ModelError
 from fakesweep.settings import Settings
 from worker.app import TASK, make_app
@@ -16,6 +18,9 @@ from worker.sweep import Sweeper
 from worker.tend import feed, tend
 
 log = logging.getLogger(__name__)
+
+HAND_BACK_S = 10.0
+HAND_BACK_TRIES = 60
 
 
 class Tender(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
@@ -72,8 +77,7 @@ def worker_app(settings: Settings) -> Celery:
         mine = sweeper()
         try:
             mine.sweep(message.batch_id, message.model_version)
-        except ModelError as error:
-            # Not claimed: the tender sends it again, to a worker that may have the model.
+        except (ModelError, LedgerError) as error:
             log.error("batch %d of scan %d: %s", message.batch_id, message.scan_id, error)
             _hand_back(mine, message.batch_id)
             return
@@ -91,10 +95,19 @@ def worker_app(settings: Settings) -> Celery:
 
 
 def _hand_back(mine: Sweeper, batch_id: int) -> None:
-    from db.tending import take_back
+    """Leave a batch that cannot be judged here to be sent again, to a worker that may be able to.
 
-    with mine.ledger.write() as connection:
-        take_back(connection, [batch_id])
+    It waits first, so that a worker without the model or the database does not snatch at messages.
+    """
+    for _ in range(HAND_BACK_TRIES):
+        time.sleep(HAND_BACK_S)
+        try:
+            with mine.ledger.write() as connection:
+                take_back(connection, [batch_id])
+        except LedgerError as error:
+            log.warning("batch %d is not handed back yet: %s", batch_id, error)
+        else:
+            return
 
 
 def run_worker(settings: Settings, arguments: Sequence[str]) -> None:

@@ -128,6 +128,13 @@ def test_the_exit_status_says_what_was_asked(tmp_path: Path, model_dir: Path) ->
     ("variables", "arguments", "message"),
     [
         ({}, ["scan", "/nowhere/at/all"], "/nowhere/at/all does not exist"),
+        ({}, ["scan", ""], "empty"),
+        ({}, ["scan", "--files-from", "."], "is a directory"),
+        ({}, ["scan", "--files-from", "/nowhere/list"], "/nowhere/list"),
+        ({}, ["scan", ".", "--no-wait"], "FAKESWEEP_BROKER_URL"),
+        ({}, ["status", "99999999999999999999"], "no scan 99999999999999999999"),
+        ({}, ["export", "-o", "/etc/passwd/x.csv"], "/etc/passwd/x.csv"),
+        ({}, ["query", "SELECT '\udcff'"], "refused"),
         ({"DATABASE_URL": "mysql://x"}, ["status"], "FAKESWEEP_DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, ["scan", "."], "127.0.0.1"),
         (
@@ -220,6 +227,47 @@ def test_names_from_standard_input_are_scanned(tmp_path: Path, model_dir: Path) 
     )
 
     assert json.loads(done.stdout)["images"] == 3
+
+
+def test_names_that_trickle_in_are_recorded_and_a_stop_is_obeyed(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    run("db", "upgrade")
+    pictures = write_pictures(tmp_path / "in", 3)
+    with subprocess.Popen(
+        [COMMAND, "scan", "--files-from", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write("".join(f"{picture}\n" for picture in pictures).encode())
+        running.stdin.flush()
+        while not (listed := json.loads(run("status", "--json").stdout)) or (
+            listed[0]["fake"] + listed[0]["real"] + listed[0]["uncertain"] < len(pictures)
+        ):
+            assert running.poll() is None
+            time.sleep(0.1)
+
+        running.send_signal(signal.SIGTERM)
+        told = running.stderr.read().decode()
+
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    resumed = run("resume", "--json")
+    assert resumed.returncode == 2
+    assert json.loads(resumed.stdout)["images"] == 3
+    assert "pipe" in resumed.stderr
+
+
+def test_a_full_disk_under_the_output_is_an_error(model_dir: Path) -> None:
+    run("db", "upgrade")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "export", "-o", "-"], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
 
 
 def test_an_unreadable_directory_is_named_and_the_rest_is_scanned(

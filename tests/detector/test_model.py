@@ -151,13 +151,12 @@ def test_a_checksummed_file_that_is_no_model_is_refused(tmp_path, publish):
         load_detector(find_model(tmp_path, "junk"))
 
 
-def test_a_network_that_answers_no_number_is_told(publish_network, views):
+def test_a_network_that_answers_no_number_is_not_hidden(publish_network, views):
     network = build_network()
     network.layers[-1].bias.assign([float("nan")])
     detector = load_detector(publish_network(network), device_batch=4)
 
-    with pytest.raises(ModelError, match="answers no number for 13 of 13 views"):
-        detector.score_views(views)
+    assert np.isnan(detector.score_views(views)).all()
 
 
 def test_a_card_that_asks_for_unknown_views_is_refused(publish_network):

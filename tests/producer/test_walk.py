@@ -26,7 +26,8 @@ def found_and_noted(
         [str(path) for path in paths], str(files_from) if files_from else None, **policy
     )
     sources = Sources.from_json(sources.to_json())
-    return sorted(path_of_uri(image.uri) for image in find_images(sources, findings)), findings
+    images = [image for image in find_images(sources, findings) if image is not None]
+    return sorted(path_of_uri(image.uri) for image in images), findings
 
 
 def touch(path: Path, content: bytes = b"") -> str:
@@ -68,10 +69,11 @@ def test_links_are_followed_only_when_asked_for_and_circles_end(tmp_path: Path) 
     (tmp_path / "link.jpg").symlink_to(real)
     (tmp_path / "real/circle").symlink_to(tmp_path)
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
 
     assert found(tmp_path) == [real]
     assert found(tmp_path, follow_symlinks=True) == sorted(
-        [str(tmp_path / "gone.jpg"), str(tmp_path / "link.jpg"), real]
+        [str(tmp_path / f"{name}.jpg") for name in ("gone", "link", "loop")] + [real]
     )
 
 
@@ -87,7 +89,7 @@ def test_globs_choose_files_and_leave_out_directories(tmp_path: Path) -> None:
 def test_a_source_inside_another_one_is_listed_once(tmp_path: Path) -> None:
     image = touch(tmp_path / "a/b/c.jpg")
 
-    assert found(tmp_path, tmp_path / "a", tmp_path / "a/b/c.jpg", tmp_path) == [image]
+    assert found(tmp_path, tmp_path / "a", tmp_path) == [image]
 
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])
@@ -98,6 +100,65 @@ def test_a_list_of_names_is_read(tmp_path: Path, separator: str) -> None:
     listing.write_text(separator.join([*names, missing]))
 
     assert found(files_from=listing) == sorted([*names, missing])
+
+
+def test_a_list_may_come_from_windows_or_hold_urls(tmp_path: Path) -> None:
+    names = sorted(
+        [touch(tmp_path / "one.jpg"), touch(tmp_path / "a b.jpg"), touch(tmp_path / "c.jpg")]
+    )
+    listing = tmp_path / "names"
+    listing.write_bytes(
+        b"\xef\xbb\xbf" + names[0].encode() + b"\r\n"
+        + b"file://" + names[1].replace(" ", "%20").encode() + b"\r\nfile://localhost"
+        + names[2].encode() + b"\r\n"
+    )  # fmt: skip
+
+    assert found(files_from=listing) == names
+
+
+def test_relative_names_of_a_list_begin_where_the_scan_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = touch(tmp_path / "in/a.jpg")
+    (tmp_path / "names").write_text("a.jpg\n")
+    monkeypatch.chdir(tmp_path / "in")
+    sources = local_sources([], str(tmp_path / "names"))
+    monkeypatch.chdir("/")
+
+    images = [image for image in find_images(sources, Findings()) if image]
+
+    assert [found.uri for found in images] == [image]
+
+
+def test_a_name_above_a_link_is_the_file_systems(tmp_path: Path) -> None:
+    far = touch(tmp_path / "far/x.jpg")
+    touch(tmp_path / "x.jpg")
+    (tmp_path / "far/below").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far/below")
+
+    assert found(tmp_path / "link/../x.jpg") == [far]
+
+
+def test_a_name_that_no_file_can_have_is_still_a_row(tmp_path: Path) -> None:
+    listing = tmp_path / "names"
+    listing.write_text("file:///nowhere/a%00b\n")
+
+    assert found(files_from=listing) == ["/nowhere/a\0b"]
+
+
+@pytest.mark.parametrize("content", [b"x" * 20_000, b"/a/b\n" * 20_000 + b"\0"])
+def test_what_is_no_list_of_names_is_refused(tmp_path: Path, content: bytes) -> None:
+    listing = tmp_path / "names"
+    listing.write_bytes(content)
+
+    with pytest.raises(SourceError, match="separated by newlines"):
+        found(files_from=listing)
+
+
+def test_a_named_file_counts_inside_a_named_directory_too(tmp_path: Path) -> None:
+    hidden = touch(tmp_path / ".hidden.jpg")
+
+    assert found(tmp_path, Path(hidden)) == [hidden]
 
 
 def test_names_of_a_long_list_are_not_cut_where_blocks_end(tmp_path: Path) -> None:

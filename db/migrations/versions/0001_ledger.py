@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.Column("rescan", sa.Boolean(), nullable=False),
         sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("listing_token", sa.Text()),
         sa.Column("images", sa.BigInteger(), nullable=False),
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
         sa.Column("unchanged_fake", sa.BigInteger(), nullable=False),
