@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,11 @@ SHOWN = {
     help="CSV with the columns path,label and, if known, source,group,split."
     " With --real and --fake it only describes the files found there.",
 )
-@click.option("--output", type=FOLDER, required=True, help="The run folder to write.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    help="The run folder to write.  [default: one named by the time, in the data folder's runs]",
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in --output.")
 @click.option("--arch", default="cnn", show_default=True, help="The network.")
 @click.option(
@@ -86,7 +91,7 @@ def train(
     real: tuple[Path, ...],
     fake: tuple[Path, ...],
     manifest: Path | None,
-    output: Path,
+    output: Path | None,
     resume: bool,
     arch: str,
     as_json: bool,
@@ -100,10 +105,15 @@ def train(
     fakesweep publish runs/mine && fakesweep promote cnn-2
     """
     from cli.context import start
+    from fakesweep.errors import TrainingError
     from fakesweep.notices import held_notices
     from fakesweep.settings import quiet_tensorflow
 
-    start()
+    settings = start()
+    if output is None:
+        if resume:
+            raise TrainingError("--resume needs the run folder to go on with: add --output")
+        output = settings.data_dir / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     quiet_tensorflow()
     with held_notices():
         from detector.model import describe_device
