@@ -45,12 +45,8 @@ def print_summary(progress: "Progress", failures: dict[str, int], settings: Sett
     console = Console(stderr=True, highlight=False)
     scan = progress.scan
     state = "paused" if scan.open and scan.paused else scan.status
-    grid = Table(
-        title=f"scan {scan.id} {state}, model version {scan.model_version}",
-        title_justify="left",
-        show_header=False,
-        box=None,
-    )
+    console.print(f"scan {scan.id} {state}, model version {scan.model_version}", soft_wrap=True)
+    grid = Table(show_header=False, box=None)
     grid.add_column()
     grid.add_column(justify="right")
     grid.add_column()

@@ -91,5 +91,6 @@ def check_views(card: ModelCard) -> None:
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
     """Tell whether every channel spans at most `BLANK_RANGE` levels."""
-    lowest = pixels.min(axis=(0, 1)).astype(np.int16)
-    return bool(np.all(pixels.max(axis=(0, 1)) - lowest <= BLANK_RANGE))
+    # By OpenCV, channel by channel: NumPy takes four times as long for this as the decoder.
+    spans = (cv2.minMaxLoc(pixels[:, :, channel])[:2] for channel in range(pixels.shape[2]))
+    return all(highest - lowest <= BLANK_RANGE for lowest, highest in spans)

@@ -1,6 +1,7 @@
 """A small real model for tests: a few convolutions with fixed weights, published like any other."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from detector.card import read_card, write_card
@@ -8,10 +9,10 @@ from detector.card import read_card, write_card
 SIDE = 224
 
 
-def publish_small_model(model_dir: Path, version: str = "small-1", *, seed: int = 7) -> Path:
+def publish_small_model(
+    model_dir: Path, version: str = "small-1", *, seed: int = 7, bias: float = 0.0
+) -> Path:
     """Save a small Keras model with its card under MODEL_DIR/<version>; gives that folder."""
-    import json
-
     import keras
     from keras import layers
 
@@ -27,6 +28,7 @@ def publish_small_model(model_dir: Path, version: str = "small-1", *, seed: int 
             layers.Dense(1, activation="sigmoid"),
         ]
     )
+    model.layers[-1].bias.assign([bias])
     folder = model_dir / version
     folder.mkdir(parents=True)
     file = folder / "model.keras"

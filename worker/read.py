@@ -14,7 +14,7 @@ from fakesweep.errors import (
 )
 from fakesweep.uri import path_of_uri
 
-BLOCK = 16 * 1024 * 1024
+BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,17 @@ def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
         with os.fdopen(descriptor, "rb", buffering=0) as stream:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
-                raise UnsupportedImage("not a regular file but a directory, pipe or device")
+                raise UnsupportedImage("not a regular file but a pipe or device")
             if facts.st_size > limit_bytes:
                 raise ImageTooLarge(
                     f"the file has {facts.st_size:,} bytes, the limit is {limit_bytes:,}"
                     " (setting limit_bytes)"
                 )
-            content = _read_at_most(stream, limit_bytes)
+            content = _read_at_most(stream, limit_bytes, facts.st_size)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
         raise MissingImage("the file was listed, but is not there any more") from error
+    except IsADirectoryError as error:
+        raise UnsupportedImage("not a regular file but a directory") from error
     except PermissionError as error:
         raise ForbiddenImage("this user may not read the file") from error
     except OSError as error:
@@ -58,13 +60,15 @@ def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
     return ImageBytes(content, len(content), facts.st_mtime)
 
 
-def _read_at_most(stream: RawIOBase, limit_bytes: int) -> bytes:
+def _read_at_most(stream: RawIOBase, limit_bytes: int, size_bytes: int) -> bytes:
     """Read to the end; a file may be longer than it says, or grow meanwhile."""
     parts: list[bytes] = []
-    while part := stream.read(min(BLOCK, limit_bytes + 1)):
+    wanted = size_bytes + 1
+    while part := stream.read(wanted):
         parts.append(part)
         if sum(map(len, parts)) > limit_bytes:
             raise ImageTooLarge(
                 f"the file has more than {limit_bytes:,} bytes, the limit (setting limit_bytes)"
             )
+        wanted = BLOCK
     return b"".join(parts)
