@@ -3,7 +3,6 @@
 import os
 import stat
 from dataclasses import dataclass
-from io import RawIOBase
 
 from fakesweep.errors import (
     ForbiddenImage,
@@ -39,20 +38,13 @@ def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
     try:
         # O_NONBLOCK: opening a pipe without a writer would wait for ever.
         descriptor = os.open(path_of_uri(uri), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        try:
             facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                raise UnsupportedImage("not a regular file but a pipe or device")
-            if facts.st_size > limit_bytes:
-                raise ImageTooLarge(
-                    f"the file has {facts.st_size:,} bytes, the limit is {limit_bytes:,}"
-                    " (setting limit_bytes)"
-                )
-            content = _read_at_most(stream, limit_bytes, facts.st_size)
+            content = _read_regular(descriptor, facts, limit_bytes)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
         raise MissingImage("the file was listed, but is not there any more") from error
-    except IsADirectoryError as error:
-        raise UnsupportedImage("not a regular file but a directory") from error
     except PermissionError as error:
         raise ForbiddenImage("this user may not read the file") from error
     except OSError as error:
@@ -60,12 +52,19 @@ def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
     return ImageBytes(content, len(content), facts.st_mtime)
 
 
-def _read_at_most(stream: RawIOBase, limit_bytes: int, size_bytes: int) -> bytes:
-    """Read to the end; a file may be longer than it says, or grow meanwhile."""
+def _read_regular(descriptor: int, facts: os.stat_result, limit_bytes: int) -> bytes:
+    if not stat.S_ISREG(facts.st_mode):
+        raise UnsupportedImage("not a regular file but a directory, pipe or device")
+    if facts.st_size > limit_bytes:
+        raise ImageTooLarge(
+            f"the file has {facts.st_size:,} bytes, the limit is {limit_bytes:,}"
+            " (setting limit_bytes)"
+        )
     parts: list[bytes] = []
-    wanted = size_bytes + 1
-    while part := stream.read(wanted):
+    wanted = facts.st_size + 1
+    while part := os.read(descriptor, wanted):
         parts.append(part)
+        # A file may be longer than it says, or grow meanwhile.
         if sum(map(len, parts)) > limit_bytes:
             raise ImageTooLarge(
                 f"the file has more than {limit_bytes:,} bytes, the limit (setting limit_bytes)"
