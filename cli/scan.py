@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, type=click.Path())
+@click.argument("sources", nargs=-1, type=click.Path(readable=False))  # checked by the producer
 @click.option(
     "--files-from",
     metavar="FILE",

@@ -270,19 +270,41 @@ def test_a_full_disk_under_the_output_is_an_error(model_dir: Path) -> None:
     assert "No space left" in done.stderr
 
 
+# Root may read everything, unless it gives that up.
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+
+def run_unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*UNPRIVILEGED, COMMAND, *arguments], capture_output=True, text=True, check=False
+    )
+
+
 def test_an_unreadable_directory_is_named_and_the_rest_is_scanned(
     tmp_path: Path, model_dir: Path
 ) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read every directory")
-    write_pictures(tmp_path / "in", 2)
+    first, _ = write_pictures(tmp_path / "in", 2)
+    first.chmod(0o000)
     (tmp_path / "in/closed").mkdir(mode=0o000)
 
-    done = run("scan", str(tmp_path / "in"), "--json")
+    done = run_unprivileged("scan", str(tmp_path / "in"), "--json")
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["images"] == 2
+    assert "forbidden 1" in done.stderr
     assert str(tmp_path / "in/closed") in done.stderr
+
+
+def test_a_source_that_may_not_be_read_records_nothing(tmp_path: Path, model_dir: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o000)
+
+    done = run_unprivileged("scan", str(tmp_path / "closed"))
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"fakesweep: source {tmp_path / 'closed'} may not be read by this user;"
+        " change its permissions or the user"
+    ]
 
 
 def test_the_doctor_finds_everything_in_order(model_dir: Path) -> None:
