@@ -1,13 +1,24 @@
-"""What several commands begin with: settings, the log level, an open ledger."""
+"""What several commands share: settings, the log level, an open ledger, an option."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from fakesweep.settings import Settings
+
+FAIL_ON = click.option(
+    "--fail-on",
+    type=click.Choice(["fake", "error", "never"]),
+    multiple=True,
+    default=["fake"],
+    show_default=True,
+    help="Exit with 1 when fakes were found, with 2 when an image failed, or never; repeatable.",
+)
 
 
 def start() -> "Settings":

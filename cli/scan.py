@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.context import prepared_ledger, start
+from cli.context import FAIL_ON, prepared_ledger, start
 from fakesweep.errors import FakesweepError, SettingError
 
 if TYPE_CHECKING:
@@ -50,14 +50,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="With a broker: wait for the workers, or return when all images are recorded.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice(["fake", "error", "never"]),
-    multiple=True,
-    default=["fake"],
-    show_default=True,
-    help="Exit with 1 when fakes were found, with 2 when an image failed, or never; repeatable.",
-)
+@FAIL_ON
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON on stdout.")
 def scan(
     sources: tuple[str, ...],

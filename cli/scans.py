@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.context import existing_ledger, start
+from cli.context import FAIL_ON, existing_ledger, start
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -153,14 +153,7 @@ def _duration(seconds: float | None) -> str:
 @click.option(
     "--wait/--no-wait", default=True, show_default=True, help="With a broker: wait for the workers."
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice(["fake", "error", "never"]),
-    multiple=True,
-    default=["fake"],
-    show_default=True,
-    help="As of `scan`.",
-)
+@FAIL_ON
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON on stdout.")
 def resume(scan_id: int | None, wait: bool, fail_on: tuple[str, ...], as_json: bool) -> int:
     """Let SCAN (default: the newest open one) go on: list the rest, send again what is not closed.

@@ -1,71 +1,18 @@
 """A scan inside one process: every image gets one row, and only what is new is judged."""
 
 import os
-import socket
-import subprocess
-import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
-from db.batches import claim_batch, next_batch
-from db.counts import Progress, read_progress
 from db.ledger import Ledger
-from db.scans import cancel_scan, list_scans
-from db.schema import verdicts
-from db.tending import take_unsent
+from db.scans import list_scans
 from fakesweep.errors import ModelError, SourceError
 from fakesweep.settings import Settings
 from fakesweep.uri import path_of_uri
 from producer.here import sweep_here
-from producer.listing import ListingStopped, record_images
-from producer.scan import OpenedScan, begin_scan, reopen_scan
-from producer.sources import local_sources
 from tests.pictures import write_picture, write_pictures
-
-
-def sweep(
-    ledger: Ledger,
-    settings: Settings,
-    *paths: Path,
-    rescan: bool = False,
-    model: str | None = None,
-) -> Progress:
-    opened = begin_scan(
-        ledger,
-        local_sources([str(path) for path in paths], None),
-        settings=settings,
-        model=model,
-        rescan=rescan,
-        priority="bulk",
-    )
-    sweep_here(ledger, opened, settings=settings, observe=lambda: None)
-    with ledger.read() as connection:
-        return read_progress(connection, opened.scan.id)
-
-
-def begin(ledger: Ledger, settings: Settings, folder: Path) -> OpenedScan:
-    return begin_scan(
-        ledger,
-        local_sources([str(folder)], None),
-        settings=settings,
-        model=None,
-        rescan=False,
-        priority="bulk",
-    )
-
-
-def record_all(ledger: Ledger, settings: Settings, opened: OpenedScan) -> None:
-    assert opened.images is not None
-    record_images(ledger, opened.scan, opened.images, opened.findings, settings=settings)
-    opened.images = None
-
-
-def rows(ledger: Ledger, scan_id: int) -> dict[str, dict[str, object]]:
-    with ledger.read() as connection:
-        found = connection.execute(select(verdicts).where(verdicts.c.scan_id == scan_id))
-        return {row.uri: dict(row._mapping) for row in found}
+from tests.sweeping import begin, record_all, rows, sweep
 
 
 def test_every_image_gets_one_row_and_a_broken_one_a_reason(
@@ -192,85 +139,6 @@ def test_images_with_strange_names_are_judged(
     assert sweep(ledger, settings, tmp_path / "in").scan.unchanged == len(strange)
 
 
-def test_a_stopped_listing_is_completed_by_resume(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 150)  # more than the 64 images of one transaction
-    opened = begin(ledger, settings, tmp_path / "in")
-    assert opened.images is not None
-    stop = threading.Event()
-    with pytest.raises(ListingStopped):
-        record_images(
-            ledger,
-            opened.scan,
-            opened.images,
-            opened.findings,
-            settings=settings,
-            recorded=stop.set,
-            stop=stop,
-        )
-    assert 0 < len(rows(ledger, opened.scan.id)) < 150
-
-    sweep_here(
-        ledger,
-        reopen_scan(ledger, opened.scan.id, settings=settings),
-        settings=settings,
-        observe=lambda: None,
-    )
-
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
-    assert progress.scan.status == "done"
-    assert (progress.scan.images, progress.judged) == (150, 150)
-    assert len(rows(ledger, opened.scan.id)) == 150
-
-
-def test_what_a_dead_process_held_is_taken_up_by_resume(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    dead = subprocess.Popen(["/bin/true"])
-    dead.wait()
-    write_pictures(tmp_path / "in", 6)
-    opened = begin(ledger, settings, tmp_path / "in")
-    record_all(ledger, settings, opened)
-    with ledger.write() as connection:
-        batch_id = next_batch(connection, opened.scan.id)
-        assert batch_id is not None
-        claim_batch(connection, batch_id, worker=f"{socket.gethostname()}:{dead.pid}", lease_s=3600)
-
-    sweep_here(
-        ledger,
-        reopen_scan(ledger, opened.scan.id, settings=settings),
-        settings=settings,
-        observe=lambda: None,
-    )
-
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
-    assert (progress.scan.status, progress.judged) == ("done", 6)
-    assert sorted(str(row["attempts"]) for row in rows(ledger, opened.scan.id).values()) == [
-        *"112222"
-    ]
-
-
-def test_a_scan_waits_for_a_batch_that_a_process_elsewhere_lost(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 6)
-    opened = begin(ledger, settings, tmp_path / "in")
-    record_all(ledger, settings, opened)
-    with ledger.write() as connection:
-        batch_id = next_batch(connection, opened.scan.id)
-        assert batch_id is not None
-        claim_batch(connection, batch_id, worker="elsewhere:77", lease_s=0.5)
-
-    sweep_here(ledger, opened, settings=settings, observe=lambda: None)
-
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
-    assert (progress.scan.status, progress.judged) == ("done", 6)
-
-
 def test_a_failed_image_is_tried_again_though_an_older_verdict_fits_it(
     ledger: Ledger, settings: Settings, tmp_path: Path
 ) -> None:
@@ -285,68 +153,6 @@ def test_a_failed_image_is_tried_again_though_an_older_verdict_fits_it(
     again = sweep(ledger, settings, tmp_path / "in")
 
     assert (again.scan.unchanged, again.judged, again.failed) == (0, 1, 0)
-
-
-def test_nothing_is_recorded_after_a_scan_was_cancelled(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 6)
-    opened = begin(ledger, settings, tmp_path / "in")
-    with ledger.write() as connection:
-        cancel_scan(connection, opened.scan.id)
-
-    with pytest.raises(ListingStopped):
-        record_all(ledger, settings, opened)
-
-    assert rows(ledger, opened.scan.id) == {}
-
-
-def test_resume_takes_the_listing_over_from_a_producer_that_still_lists(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 6)
-    first = begin(ledger, settings, tmp_path / "in")
-    second = reopen_scan(ledger, first.scan.id, settings=settings)
-    record_all(ledger, settings, second)
-
-    with pytest.raises(ListingStopped):
-        record_all(ledger, settings, first)
-
-    with ledger.read() as connection:
-        assert read_progress(connection, first.scan.id).scan.images == 6
-    assert len(rows(ledger, first.scan.id)) == 6
-
-
-def test_a_source_that_is_away_at_resume_leaves_the_scan_open(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 3)
-    opened = begin(ledger, settings, tmp_path / "in")
-    (tmp_path / "in").rename(tmp_path / "away")
-
-    with pytest.raises(SourceError, match="does not exist"):
-        reopen_scan(ledger, opened.scan.id, settings=settings)
-
-    assert rows(ledger, opened.scan.id) == {}
-
-
-def test_resume_sends_again_only_when_the_broker_has_lost_messages(
-    ledger: Ledger, settings: Settings, tmp_path: Path
-) -> None:
-    write_pictures(tmp_path / "in", 8)
-    opened = begin(ledger, settings, tmp_path / "in")
-    record_all(ledger, settings, opened)
-    with ledger.write() as connection:
-        sent = len(take_unsent(connection, 10))
-
-    reopen_scan(ledger, opened.scan.id, settings=settings, broker_holds=sent)
-    with ledger.write() as connection:
-        after_nothing_was_lost = take_unsent(connection, 10)
-    reopen_scan(ledger, opened.scan.id, settings=settings, broker_holds=sent - 1)
-    with ledger.write() as connection:
-        after_a_loss = take_unsent(connection, 10)
-
-    assert (sent, len(after_nothing_was_lost), len(after_a_loss)) == (2, 0, 2)
 
 
 def test_a_folder_without_images_records_nothing(
