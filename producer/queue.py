@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from db.counts import read_progress
 from db.ledger import Ledger
-from fakesweep.errors import BrokerError
+from db.scans import get_scan
+from fakesweep.errors import BrokerError, LedgerError
 from fakesweep.settings import Settings
 from producer.listing import ListingStopped, record_images
 from producer.scan import OpenedScan
@@ -17,6 +17,7 @@ from worker.tend import feed, tend
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+PATIENCE_S = 60.0  # a database that restarts is back by then
 
 
 def enqueue(
@@ -62,18 +63,28 @@ def wait_for_workers(
     settings: Settings,
     observe: Callable[[], None],
 ) -> None:
-    """Wait until a scan is closed or paused, tending the queue meanwhile."""
-    tended = time.monotonic()
+    """Wait until a scan is closed or paused, tending the queue meanwhile.
+
+    Raises:
+        LedgerError: The database stayed away for `PATIENCE_S`; the workers go on when it is back.
+    """
+    tended = answered = time.monotonic()
     while True:
-        observe()
-        with ledger.read() as connection:
-            scan = read_progress(connection, scan_id).scan
-        if not scan.open or scan.paused:
-            return
+        try:
+            observe()
+            with ledger.read() as connection:
+                scan = get_scan(connection, scan_id)
+            if not scan.open or scan.paused:
+                return
+            if time.monotonic() - tended > settings.tend_s:
+                tend_patiently(app, ledger, settings)
+                tended = time.monotonic()
+            answered = time.monotonic()
+        except LedgerError as error:
+            if time.monotonic() - answered > PATIENCE_S:
+                raise
+            log.warning("%s; asked again", error)
         time.sleep(POLL_S)
-        if time.monotonic() - tended > settings.tend_s:
-            tend_patiently(app, ledger, settings)
-            tended = time.monotonic()
 
 
 def _feed(app: Celery, ledger: Ledger, settings: Settings) -> None:

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from tests.acceptance.conftest import Installation, closed, judged, kill
 from tests.pictures import write_pictures
@@ -175,6 +178,34 @@ def test_a_batch_waits_in_the_queue_of_its_priority(
 
     with redis.Redis.from_url(broker_url) as client:
         assert client.llen(priority) == 1
+
+
+def test_a_database_that_drops_every_connection_costs_no_row(
+    queued: Installation, postgresql_url: str, tmp_path: Path
+) -> None:
+    pictures = write_pictures(tmp_path / "in", 300)
+    queued.start_worker()
+    waiting = queued.start("scan", str(tmp_path / "in"), "--json")
+    queued.run("db", "upgrade")
+    while not json.loads(queued.run("status", "--json")):
+        assert waiting.poll() is None
+    queued.wait_until(1, lambda facts: judged(facts) > 0)
+
+    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    for _ in range(3):
+        with engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        time.sleep(0.3)
+
+    assert waiting.wait(timeout=240) in (0, 1)
+    rows = queued.rows(1)
+    assert_each_closed_once(rows, pictures)
+    assert {row["status"] for row in rows} == {"done"}
 
 
 def test_a_local_scan_killed_at_any_moment_is_taken_up_by_resume(
