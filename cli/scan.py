@@ -123,6 +123,8 @@ def run_scan(
 ) -> int:
     """Sweep an opened scan, show how far it is, print the summary and give the exit status."""
     from cli.progress import ScanProgress
+    from cli.summary import to_json
+    from db.counts import read_progress
 
     scan_id = opened.scan.id
     signal.signal(signal.SIGTERM, _interrupt)
@@ -145,7 +147,8 @@ def run_scan(
             err=True,
         )
         if as_json:
-            _print_json(ledger, scan_id)
+            with ledger.read() as connection:
+                click.echo(to_json(read_progress(connection, scan_id)))
         return 130
     except FakesweepError as error:
         hint = f"scan {scan_id} stays open; go on with: fakesweep resume {scan_id}"
@@ -163,7 +166,7 @@ def end_scan(
     as_json: bool,
 ) -> int:
     """Print the summary of a scan and give the exit status."""
-    from cli.summary import print_summary
+    from cli.summary import print_summary, to_json
     from db.counts import count_failures, read_progress
 
     with ledger.read() as connection:
@@ -171,16 +174,8 @@ def end_scan(
         failures = count_failures(connection, scan_id)
     print_summary(progress, failures, settings)
     if as_json:
-        _print_json(ledger, scan_id)
+        click.echo(to_json(progress))
     return exit_status(progress, fail_on, waited=waited)
-
-
-def _print_json(ledger: "Ledger", scan_id: int) -> None:
-    from cli.summary import to_json
-    from db.counts import read_progress
-
-    with ledger.read() as connection:
-        click.echo(to_json(read_progress(connection, scan_id)))
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

@@ -126,9 +126,7 @@ class _Walk:
     def _is_directory(self, entry: os.DirEntry[str]) -> bool:
         try:
             return entry.is_dir(follow_symlinks=self.sources.follow_symlinks)
-        except (
-            OSError
-        ):  # a link that leads in a circle or behind a closed door: its row will say so
+        except OSError:  # a link in a circle or behind a closed door: its row will say so
             return False
 
     def _file(self, entry: os.DirEntry[str]) -> Iterator[FoundImage | None]:

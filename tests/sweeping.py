@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from db.batches import claim_batch, next_batch
 from db.counts import Progress, read_progress
 from db.ledger import Ledger
 from db.schema import verdicts
@@ -29,9 +30,20 @@ def sweep(
         rescan=rescan,
         priority="bulk",
     )
+    return finish(ledger, settings, opened)
+
+
+def finish(ledger: Ledger, settings: Settings, opened: OpenedScan) -> Progress:
     sweep_here(ledger, opened, settings=settings, observe=lambda: None)
     with ledger.read() as connection:
         return read_progress(connection, opened.scan.id)
+
+
+def claim_first(ledger: Ledger, opened: OpenedScan, *, worker: str, lease_s: float) -> None:
+    with ledger.write() as connection:
+        batch_id = next_batch(connection, opened.scan.id)
+        assert batch_id is not None
+        assert claim_batch(connection, batch_id, worker=worker, lease_s=lease_s)
 
 
 def begin(ledger: Ledger, settings: Settings, folder: Path) -> OpenedScan:

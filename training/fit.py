@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +187,3 @@ def _validate(
 
 def _stale(saved: Checkpoint, patience: int) -> bool:
     return len(saved.history) - 1 - saved.best_epoch >= patience and bool(saved.history)
-
-
-def fit_facts(options: FitOptions) -> dict[str, Any]:
-    """Give the options as plain facts for the run and the card."""
-    return asdict(options)

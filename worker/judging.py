@@ -98,7 +98,10 @@ def _judge_group(
     earlier = known(hashes) if known and hashes else {}
     to_score = [image for image in readable if image.sha256 not in earlier]
     if known:  # one image of each content; its copies in the group take over its verdict
-        to_score = list({image.sha256: image for image in reversed(to_score)}.values())[::-1]
+        first_of: dict[str | None, PreparedImage] = {}
+        for image in to_score:
+            first_of.setdefault(image.sha256, image)
+        to_score = list(first_of.values())
     judged = dict(zip((image.uri for image in to_score), _score(to_score, detector), strict=True))
     by_content = earlier | {str(outcome.sha256): outcome for outcome in judged.values()}
     for image in group:
@@ -135,7 +138,7 @@ def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageO
             status="done",
             verdict=judgement.verdict,
             score=judgement.score,
-            faces=None if judgement.faces is None else json.dumps(judgement.faces),
+            faces=json.dumps(judgement.faces),
         )
 
 

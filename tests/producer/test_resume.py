@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from db.batches import claim_batch, next_batch
 from db.counts import read_progress
 from db.ledger import Ledger
 from db.scans import cancel_scan
 from db.tending import take_unsent
 from fakesweep.errors import SourceError
 from fakesweep.settings import Settings
-from producer.here import sweep_here
 from producer.listing import ListingStopped, record_images
 from producer.scan import reopen_scan
 from tests.pictures import write_pictures
-from tests.sweeping import begin, record_all, rows
+from tests.sweeping import begin, claim_first, finish, record_all, rows
 
 
 def test_a_stopped_listing_is_completed_by_resume(
@@ -40,15 +38,8 @@ def test_a_stopped_listing_is_completed_by_resume(
         )
     assert 0 < len(rows(ledger, opened.scan.id)) < 150
 
-    sweep_here(
-        ledger,
-        reopen_scan(ledger, opened.scan.id, settings=settings),
-        settings=settings,
-        observe=lambda: None,
-    )
+    progress = finish(ledger, settings, reopen_scan(ledger, opened.scan.id, settings=settings))
 
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
     assert progress.scan.status == "done"
     assert (progress.scan.images, progress.judged) == (150, 150)
     assert len(rows(ledger, opened.scan.id)) == 150
@@ -62,20 +53,10 @@ def test_what_a_dead_process_held_is_taken_up_by_resume(
     write_pictures(tmp_path / "in", 6)
     opened = begin(ledger, settings, tmp_path / "in")
     record_all(ledger, settings, opened)
-    with ledger.write() as connection:
-        batch_id = next_batch(connection, opened.scan.id)
-        assert batch_id is not None
-        claim_batch(connection, batch_id, worker=f"{socket.gethostname()}:{dead.pid}", lease_s=3600)
+    claim_first(ledger, opened, worker=f"{socket.gethostname()}:{dead.pid}", lease_s=3600)
 
-    sweep_here(
-        ledger,
-        reopen_scan(ledger, opened.scan.id, settings=settings),
-        settings=settings,
-        observe=lambda: None,
-    )
+    progress = finish(ledger, settings, reopen_scan(ledger, opened.scan.id, settings=settings))
 
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
     assert (progress.scan.status, progress.judged) == ("done", 6)
     assert sorted(str(row["attempts"]) for row in rows(ledger, opened.scan.id).values()) == [
         *"112222"
@@ -88,15 +69,10 @@ def test_a_scan_waits_for_a_batch_that_a_process_elsewhere_lost(
     write_pictures(tmp_path / "in", 6)
     opened = begin(ledger, settings, tmp_path / "in")
     record_all(ledger, settings, opened)
-    with ledger.write() as connection:
-        batch_id = next_batch(connection, opened.scan.id)
-        assert batch_id is not None
-        claim_batch(connection, batch_id, worker="elsewhere:77", lease_s=0.5)
+    claim_first(ledger, opened, worker="elsewhere:77", lease_s=0.5)
 
-    sweep_here(ledger, opened, settings=settings, observe=lambda: None)
+    progress = finish(ledger, settings, opened)
 
-    with ledger.read() as connection:
-        progress = read_progress(connection, opened.scan.id)
     assert (progress.scan.status, progress.judged) == ("done", 6)
 
 
