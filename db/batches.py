@@ -47,6 +47,7 @@ class ImageOutcome:
     frames: int | None = None
     faces: str | None = None
     reused: bool = False
+    reason: str | None = None
 
 
 OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")

@@ -20,7 +20,7 @@ from fakesweep.errors import LedgerError
 COLUMNS = (
     "scan_id", "uri", "status", "verdict", "score", "model_version", "error_code", "error_message",
     "sha256", "size_bytes", "mtime", "width", "height", "format", "faces", "attempts", "decided_at",
-    "frames", "reused",
+    "frames", "reused", "reason",
 )  # fmt: skip
 STDOUT = "-"
 FETCHED_ROWS = 5000

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0001"  # head of db/migrations; a test keeps the two equal
+SCHEMA_REVISION = "0002"  # head of db/migrations; a test keeps the two equal
 
 metadata = MetaData()
 # Byte order, so that PostgreSQL's index also serves `uri LIKE '/archive/2024/%'`.
@@ -119,6 +119,7 @@ verdicts = Table(
     Column("decided_at", UtcTime),
     Column("frames", Integer),
     Column("reused", Boolean, nullable=False),  # verdict of identical bytes, not judged again
+    Column("reason", Text),  # why it is uncertain although a face was found; else empty
     UniqueConstraint("scan_id", "uri", name="uq_verdicts_scan_uri"),
     Index("ix_verdicts_batch", "batch_id"),
     Index("ix_verdicts_uri", "uri", "decided_at", "id"),
@@ -127,6 +128,21 @@ verdicts = Table(
     Index("ix_verdicts_error", "scan_id", "error_code"),
     # One entry for each judged content, however many copies an archive holds.
     Index("ix_verdicts_original", "sha256", "model_version"),
+)
+
+# What people said after looking, one row for each time they said it.
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("uri", Uri, nullable=False),
+    Column("sha256", Text, nullable=False),  # a label belongs to these bytes, not to the name
+    Column("label", Integer, nullable=False),  # 0 real, 1 fake
+    Column("who", Text, nullable=False),
+    Column("labelled_at", UtcTime, nullable=False),
+    Column("note", Text),
+    Index("ix_labels_sha256", "sha256", "labelled_at", "id"),
+    Index("ix_labels_uri", "uri"),
 )
 
 # Newest closed row of every image: a file that has become unreadable no longer shows its old verdict.
@@ -150,4 +166,14 @@ SELECT s.id AS scan_id, s.status, s.paused, s.priority, s.model_version, s.creat
     s.error_message
 FROM scans s LEFT JOIN batches b ON b.scan_id = s.id
 GROUP BY s.id
+"""
+
+# Newest label of every content: who labels again corrects what was said before.
+LATEST_LABELS = """
+CREATE VIEW latest_labels AS
+SELECT l.* FROM labels l
+WHERE NOT EXISTS (
+    SELECT 1 FROM labels n
+    WHERE n.sha256 = l.sha256 AND (n.labelled_at, n.id) > (l.labelled_at, l.id)
+)
 """
