@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "cli.export",
     "query": "cli.query",
     "worker": "cli.worker",
+    "label": "cli.label",
     "train": "cli.train",
     "publish": "cli.publish",
     "promote": "cli.publish",

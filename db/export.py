@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -73,23 +73,33 @@ def export_rows(connection: Connection, selection: Selection, output: str) -> in
     rows = stream_rows(connection, selection)
     if output == STDOUT:
         return write_csv(rows, sys.stdout)
-    path = Path(output)
-    write = _WRITERS.get(path.suffix.lower())
+    write = _WRITERS.get(Path(output).suffix.lower())
     if write is None:
         raise LedgerError(
-            f"the export {output!r} ends in {path.suffix!r};"
+            f"the export {output!r} ends in {Path(output).suffix!r};"
             f" expected one of {', '.join(_WRITERS)} or - for standard output"
         )
+    with whole_file(output) as partial:
+        return write(rows, partial)
+
+
+@contextmanager
+def whole_file(output: str) -> Iterator[Path]:
+    """Give a path to write to, which becomes the output at the end of the block, or nothing at all.
+
+    Raises:
+        LedgerError: The file cannot be written.
+    """
+    path = Path(output)
     partial = path.with_name(f".fakesweep-{os.getpid()}{path.suffix}")
     try:
-        count = write(rows, partial)
+        yield partial
         partial.replace(path)
     except OSError as error:
         raise LedgerError(f"the export {output!r} cannot be written: {error.strerror}") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-    return count
 
 
 def write_csv(rows: Iterable[Sequence[Any]], stream: IO[str]) -> int:

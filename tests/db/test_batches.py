@@ -257,3 +257,20 @@ def test_identical_bytes_are_known_by_model_version(ledger: Ledger, record: Reco
 
     assert {sha256: outcome.verdict for sha256, outcome in same.items()} == {"hash of /a": "fake"}
     assert other == {}
+
+
+def test_the_reason_is_written_and_known_for_identical_bytes(
+    ledger: Ledger, record: Record
+) -> None:
+    claim = claim_next(ledger, record(["/a"]))
+    assert claim is not None
+    outcome = ImageOutcome(
+        "/a", "done", verdict="uncertain", reason="face_too_small", sha256="bytes of a"
+    )
+
+    close(ledger, claim, [outcome])
+
+    with ledger.read() as connection:
+        assert connection.execute(select(verdicts.c.reason)).scalar_one() == "face_too_small"
+        known = judged_contents(connection, ["bytes of a"], "m-1")
+    assert known["bytes of a"].reason == "face_too_small"
