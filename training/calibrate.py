@@ -1,19 +1,31 @@
-"""Fit the calibration and choose the two thresholds, on images that are not reported."""
+"""Fit the calibration and choose the two thresholds, on images that are not reported.
+
+`fake_threshold` must hold on every real source, also on those with fewer images than the target FPR
+has room for: 80 photos without a false alarm bound an FPR at 4 %, not at 1 %. Hence each source's
+threshold is the higher of two: what its images show, and where an exponential tail through its highest
+scores' log-odds reaches the target (peaks over threshold: Pickands 1975), with one standard error on
+top for the number of scores that the tail was drawn through.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from detector.calibration import calibrate, logit
+from training.intervals import rate_bound
 
-ENOUGH_IMAGES = 75
+ENOUGH_REALS = 20
+ENOUGH_FAKES = 50
+TAIL_SHARE = 0.2
 TARGET_MISS = 0.10
-DECIMALS = 4
-STEPS = 10_000
+MIDDLE = 0.5
+DECIMALS = 6
+STEPS = 1_000_000
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -42,6 +54,24 @@ class Thresholds:
     target_fpr: float
 
 
+@dataclass(frozen=True)
+class Copy:
+    """One copy of the held-out images, such as laundered: labels, calibrated scores, sources."""
+
+    name: str
+    labels: Labels
+    scores: Scores
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Bound:
+    threshold: float
+    source: str
+    copy: str
+    images: int
+
+
 def fit_platt(labels: Labels, raw: Scores, fitted_on: str) -> Calibration:
     """Fit `sigmoid(slope * logit(raw) + intercept)` to the labels (Platt 1999).
 
@@ -57,45 +87,54 @@ def fit_platt(labels: Labels, raw: Scores, fitted_on: str) -> Calibration:
 
 
 def apply_calibration(raw: Scores, calibration: Calibration) -> Scores:
-    """Return calibrated scores, as the detector does."""
+    """Return calibrated scores, as the detector does; NaN stays NaN."""
     return calibrate(raw, slope=calibration.slope, intercept=calibration.intercept)
 
 
-def choose_thresholds(
-    labels: Labels, scores: Scores, sources: Sequence[str], *, target_fpr: float, copies: int = 1
-) -> Thresholds:
-    """Choose thresholds that hold on the worst source.
+def choose_thresholds(copies: Sequence[Copy], *, target_fpr: float) -> Thresholds:
+    """Choose thresholds that hold on the worst source, on every copy of the images.
 
-    `fake_threshold` flags at most `target_fpr` of the real images of every source with at least 75
-    of them; below `real_threshold` lie at most 10 % of the fakes of every source with at least 75
-    of them. Where no source has that many, all images of the class count as one source. What lies
-    between is uncertain; a weak model leaves most there. `copies` says how many of the scores are
-    of one and the same image. Thresholds have four decimals.
+    `fake_threshold` flags at most `target_fpr` of the real images of every source (see the module's
+    first lines), and is never below 0.5. Below `real_threshold` lie at most 10 % of the fakes of
+    every source, and it is never above 0.5: an image that is rather fake is not called real.
+    What lies between is uncertain; a weak model leaves most there. Sources with fewer than 20 reals
+    (50 fakes) count together as one. Both have six decimals, as scores have.
+
+    Raises:
+        ValueError: No copy holds a scored image of one of the classes.
     """
-    enough = ENOUGH_IMAGES * copies
-    reals = _by_source(scores[labels == 0], np.array(sources)[labels == 0], enough)
-    fakes = _by_source(scores[labels == 1], np.array(sources)[labels == 1], enough)
-    high = {name: lowest_flagging(group, target_fpr) for name, group in reals.items()}
-    low = {name: _floor(np.quantile(group, TARGET_MISS)) for name, group in fakes.items()}
-    worst_real = max(high, key=lambda name: high[name])
-    worst_fake = min(low, key=lambda name: low[name])
-    fake_threshold = min(1.0, high[worst_real])
-    real, fake = len(reals[worst_real]) // copies, len(fakes[worst_fake]) // copies
-    chosen_on = (
-        f"FPR at most {target_fpr:.0%} on the worst real source, {worst_real} ({real} images, which"
-        f" bound no FPR below {3 / real:.1%}); at most {TARGET_MISS:.0%} of the fakes of"
-        f" {worst_fake} ({fake} images) below real_threshold"
-    )
+    high = _choose(copies, 0, ENOUGH_REALS, lambda group: spare_reals(group, target_fpr), max)
+    low = _choose(copies, 1, ENOUGH_FAKES, lambda group: _floor(miss_fakes(group)), min)
+    fake_threshold = min(1.0, max(MIDDLE, high.threshold))
+    real_threshold = min(MIDDLE, low.threshold, fake_threshold)
     return Thresholds(
-        real_threshold=min(low[worst_fake], fake_threshold),
+        real_threshold=real_threshold,
         fake_threshold=fake_threshold,
-        chosen_on=chosen_on,
+        chosen_on=(
+            f"fake_threshold: FPR at most {target_fpr:.0%} on every real source, as the files are and"
+            f" laundered, bounded by {high.source} ({high.images} images, {high.copy}; a tail of its"
+            f" highest fifth of scores with one standard error, since {high.images} images without a"
+            f" false alarm bound no FPR below {rate_bound(0, high.images):.1%}), and not below"
+            f" {MIDDLE}; real_threshold: at most"
+            f" {TARGET_MISS:.0%} of the fakes of any source below it, bounded by {low.source}"
+            f" ({low.images} images, {low.copy}), and not above {MIDDLE}"
+        ),
         target_fpr=target_fpr,
     )
 
 
+def spare_reals(scores: Scores, share: float) -> float:
+    """Return the threshold at which at most `share` of the scores, and of their tail, is flagged."""
+    return min(1.0, max(lowest_flagging(scores, share), _ceil(_tail(scores, share))))
+
+
+def miss_fakes(scores: Scores) -> float:
+    """Return the score below which at most 10 % of the scores lie."""
+    return float(np.quantile(scores, TARGET_MISS))
+
+
 def lowest_flagging(scores: Scores, share: float) -> float:
-    """Return the lowest threshold of four decimals at which at most `share` of the scores are
+    """Return the lowest threshold of six decimals at which at most `share` of the scores are
     flagged (score >= threshold).
     """
     ranked = np.sort(scores)[::-1]
@@ -103,11 +142,51 @@ def lowest_flagging(scores: Scores, share: float) -> float:
     return (math.floor(first_spared * STEPS) + 1) / STEPS
 
 
+def _tail(scores: Scores, share: float) -> float:
+    """Extrapolate the highest fifth of the log-odds to where `share` of all lies above."""
+    ranked = np.sort(logit(scores))[::-1]
+    count = max(2, int(TAIL_SHARE * len(ranked)))
+    if count >= len(ranked):
+        return float(scores.max())
+    start = ranked[count]
+    mean_excess = float((ranked[:count] - start).mean()) * (1 + 1 / math.sqrt(count))
+    reach = start + mean_excess * max(0.0, math.log(count / len(ranked) / share))
+    return float(0.5 * (1 + np.tanh(0.5 * reach)))
+
+
+def _choose(
+    copies: Sequence[Copy],
+    label: int,
+    enough: int,
+    bound: Callable[[Scores], float],
+    worst: Callable[..., Any],
+) -> _Bound:
+    bounds: list[_Bound] = []
+    for copy in copies:
+        of_class = (copy.labels == label) & ~np.isnan(copy.scores)
+        groups = _by_source(copy.scores[of_class], np.array(copy.sources)[of_class], enough)
+        bounds += [
+            _Bound(bound(group), name, copy.name, len(group)) for name, group in groups.items()
+        ]
+    if not bounds:
+        raise ValueError(f"no scored image of label {label} to choose a threshold on")
+    chosen: _Bound = worst(bounds, key=lambda found: found.threshold)
+    return chosen
+
+
 def _floor(score: float) -> float:
     return math.floor(score * STEPS) / STEPS
+
+
+def _ceil(score: float) -> float:
+    return math.ceil(score * STEPS) / STEPS
 
 
 def _by_source(scores: Scores, sources: NDArray[np.str_], enough: int) -> dict[str, Scores]:
     groups = {str(name): scores[sources == name] for name in np.unique(sources)}
     large = {name: group for name, group in groups.items() if len(group) >= enough}
-    return large or {"all sources together": scores}
+    small = [group for name, group in groups.items() if name not in large]
+    if small and (not large or sum(map(len, small)) >= enough):
+        name = "the small sources together" if large else "all sources together"
+        large[name] = np.concatenate(small)
+    return large

@@ -1,6 +1,7 @@
 """Draft a model card, so that the serving code can load a model that is not published yet."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,21 @@ from detector.card import ModelCard
 from detector.registry import PublishedModel
 from fakesweep.errors import ModelError
 from training.limits import describe_run, name_limits
-from training.load import SIDE_PX
 
 ARTEFACT = "model.keras"
 TARGET_FPR = 0.01
-SMALLEST_PX = 32
+SIDE_PX = 224
+WHOLE = ["whole"]
+WHOLE_FACES: dict[str, Any] = {"finder": "none", "smallest_px": 32}
+FOUND_FACES: dict[str, Any] = {
+    "finder": "blaze",
+    "smallest_px": 40,
+    "sharpness_floor": 0.02,
+    "largest": 8,
+}
+OWN_FIELDS = ("architecture", "calibration", "thresholds", "metrics", "history", "views", "faces")
+KEPT_SPLITS = ("val_choose", "val_choose_laundered")
+"""Of a run's splits these stay in its `metrics.json`: they were chosen on."""
 
 
 def draft_card(file: Path, version: str, **facts: Any) -> ModelCard:
@@ -31,7 +42,7 @@ def draft_card(file: Path, version: str, **facts: Any) -> ModelCard:
     except OSError as error:
         raise ModelError(f"cannot read the model file {file}: {error.strerror}") from error
     fields: dict[str, Any] = {
-        "card_format": 1,
+        **judging_fields(None),
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "architecture": "unknown",
@@ -43,9 +54,6 @@ def draft_card(file: Path, version: str, **facts: Any) -> ModelCard:
             "keras_version": keras.__version__,
         },
         "input": {"side_px": SIDE_PX, "channels": "RGB", "range": [0, 255], "resize": "area"},
-        "views": ["whole"],
-        "faces": {"finder": "none", "smallest_px": SMALLEST_PX},
-        "aggregate": "max",
         "labels": {"real": 0, "fake": 1},
         "calibration": {"method": "none", "slope": 1.0, "intercept": 0.0, "fitted_on": ""},
         "thresholds": {
@@ -63,6 +71,24 @@ def draft_card(file: Path, version: str, **facts: Any) -> ModelCard:
     return ModelCard.model_validate(fields | facts)
 
 
+def judging_fields(
+    views: Sequence[str] | None, faces: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Take the fields of a card that say what the model is shown.
+
+    The whole image (card format 1) where no views are named; else the faces that are found, with the
+    facts in `faces` in place of the usual ones.
+    """
+    if views is None or list(views) == WHOLE:
+        return {"card_format": 1, "views": WHOLE, "faces": WHOLE_FACES, "aggregate": "max"}
+    return {
+        "card_format": 2,
+        "views": list(views),
+        "faces": FOUND_FACES | (faces or {}),
+        "aggregate": "worst_face",
+    }
+
+
 def as_published(folder: Path, card: ModelCard) -> PublishedModel:
     """Present a folder that holds a model file as the registry would."""
     return PublishedModel(
@@ -77,14 +103,16 @@ def as_published(folder: Path, card: ModelCard) -> PublishedModel:
 
 def run_fields(run: dict[str, Any], recipe: str | None) -> dict[str, Any]:
     """Take the fields of the card of a run from its `run.json`."""
-    own = ("architecture", "calibration", "thresholds", "metrics", "history")
     return {
+        **judging_fields(run.get("views"), run.get("faces")),
         "architecture": run["architecture"],
         "description": describe_run(run),
         "calibration": run["calibration"],
         "thresholds": run["thresholds"],
-        "metrics": run["metrics"],
-        "training": {key: value for key, value in run.items() if key not in own}
+        "metrics": {
+            name: facts for name, facts in run["metrics"].items() if name not in KEPT_SPLITS
+        },
+        "training": {key: value for key, value in run.items() if key not in OWN_FIELDS}
         | {"recipe": recipe or "not recorded"},
         "limits": name_limits(run),
     }

@@ -12,7 +12,7 @@ import keras  # type: ignore[import-untyped]  # ships no annotations
 import numpy as np
 
 from fakesweep.errors import TrainingError
-from training.assess import Assessment, assess
+from training.assess import FIT, assess_run
 from training.augment import CHAIN
 from training.batches import PAIRED_SHARE
 from training.cnn import ARCHITECTURES
@@ -21,8 +21,8 @@ from training.files import write_text
 from training.fit import Fitted, LabelledViews, Step, fit_model
 from training.load import SIDE_PX
 from training.prepare import Prepared, prepare
-from training.report import round_floats, write_metrics
-from training.runs import CHECKPOINT, RUN, TrainOptions, open_run, save_model
+from training.report import round_floats
+from training.runs import CHECKPOINT, TrainOptions, open_run, save_model
 from training.split import CHOOSE, TRAIN
 
 log = logging.getLogger(__name__)
@@ -74,24 +74,17 @@ def train(
     )
     try:
         file = save_model(model, options)
-        assessment = assess(file, prepared, seed=options.fit.seed, threads=options.fit.threads)
-        facts = _facts(options, prepared, model, fitted, assessment)
-        write_metrics(
-            options.output / "metrics.json",
-            {"metrics": assessment.metrics, "gates": assessment.gates},
-        )
-        write_text(options.output / RUN, json.dumps(round_floats(facts), indent=2) + "\n")
+        facts = json.dumps(round_floats(_facts(options, model, fitted)), indent=2)
+        write_text(options.output / FIT, facts + "\n")
     except OSError as error:
         raise TrainingError(f"cannot write the run folder {options.output}: {error}") from error
-    return RunFacts(options.output, file, facts)
+    return RunFacts(options.output, file, assess_run(options.output))
 
 
 def _facts(
     options: TrainOptions,
-    prepared: Prepared,
     model: Any,
     fitted: Fitted,
-    assessment: Assessment,
 ) -> dict[str, Any]:
     return {
         "architecture": options.arch,
@@ -99,7 +92,6 @@ def _facts(
         "seed": options.fit.seed,
         "split": "by the manifest where it gives one, else by group (near-duplicates), stratified"
         " by source and label; val halved by group into val_choose and val_report",
-        "dataset": prepared.report,
         "augmentation": {"chances": CHAIN, "depends_on_label": False},
         "paired_share": PAIRED_SHARE,
         "self_made_fakes_share": 0.0,
@@ -107,10 +99,6 @@ def _facts(
         "epochs_done": len(fitted.history),
         "best_epoch": fitted.best_epoch,
         "history": fitted.history,
-        "calibration": asdict(assessment.calibration),
-        "thresholds": asdict(assessment.thresholds),
-        "metrics": assessment.metrics,
-        "gates": assessment.gates,
     }
 
 
