@@ -86,3 +86,13 @@ def cut_with_border(
     if x0 < x1 and y0 < y1:
         cut[y0 - top : y1 - top, x0 - left : x1 - left] = pixels[y0:y1, x0:x1]
     return cut
+
+
+def shrink(pixels: NDArray[np.uint8], largest_px: int) -> NDArray[np.uint8]:
+    """Shrink a picture whose longer side is above `largest_px` to that; give others as they are."""
+    height, width = pixels.shape[:2]
+    scale = largest_px / max(height, width)
+    if scale >= 1.0:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -35,6 +35,10 @@ def calibrate(probabilities: ArrayLike, *, slope: float, intercept: float) -> ND
     Returns:
         Scores of the same shape, dtype float64, range [0, 1].
     """
-    log_odds = slope * logit(probabilities) + intercept
+    return sigmoid(slope * logit(probabilities) + intercept)
+
+
+def sigmoid(log_odds: ArrayLike) -> NDArray[np.float64]:
+    """Turn log-odds of any shape into probabilities, dtype float64."""
     # tanh never overflows, where exp(-x) does for strongly negative log-odds.
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)), dtype=np.float64)
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds))), dtype=np.float64)

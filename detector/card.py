@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from fakesweep.errors import ModelError
 
@@ -45,10 +54,25 @@ class ModelInput(_Section):
 
 
 class Faces(_Section):
-    """How faces are found before the model sees them, and from what size on."""
+    """How faces are found before the model sees them, and which of them it can judge.
+
+    The last two are facts of `card_format` 2 and left out of a card of format 1.
+
+    Attributes:
+        finder: `none`, `blaze` or `yunet`.
+        smallest_px: Least longer side of a face's box; of the whole image where no faces are found.
+        sharpness_floor: Least `detector.sharpness.measure_sharpness` of the face view.
+        largest: At most so many faces of an image are judged, the largest ones.
+    """
 
     finder: str
     smallest_px: int = Field(ge=1)
+    sharpness_floor: float | None = Field(default=None, ge=0.0)
+    largest: int | None = Field(default=None, ge=1, le=64)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class Labels(_Section):
@@ -96,9 +120,12 @@ class GoldenScore(_Section):
 
 
 class ModelCard(_Section):
-    """All facts of one model version; the shape of `card.json`."""
+    """All facts of one model version; the shape of `card.json`.
 
-    card_format: Literal[1]
+    Format 1 judges whole images, format 2 the faces that are found in them.
+    """
+
+    card_format: Literal[1, 2]
     version: str = Field(pattern=VERSION_PATTERN)
     created_at: AwareDatetime
     architecture: str
@@ -107,7 +134,7 @@ class ModelCard(_Section):
     input: ModelInput
     views: list[str] = Field(min_length=1)
     faces: Faces
-    aggregate: Literal["max"]
+    aggregate: Literal["max", "worst_face"]
     labels: Labels
     calibration: Calibration
     thresholds: Thresholds
@@ -116,6 +143,22 @@ class ModelCard(_Section):
     golden: list[GoldenScore]
     limits: list[str]
     forced: bool
+
+    @model_validator(mode="after")
+    def _check_format(self) -> Self:
+        """Hold the fields that belong to a format together."""
+        faces = self.faces
+        given = [
+            name for name in ("sharpness_floor", "largest") if getattr(faces, name) is not None
+        ]
+        expected = "max" if self.card_format == 1 else "worst_face"
+        if self.aggregate != expected:
+            raise ValueError(f"card_format {self.card_format} needs aggregate '{expected}'")
+        if self.card_format == 1 and given:
+            raise ValueError(f"card_format 1 knows no faces.{given[0]}")
+        if self.card_format == 2 and len(given) < 2:
+            raise ValueError("card_format 2 needs faces.sharpness_floor and faces.largest")
+        return self
 
 
 def read_card(path: Path) -> ModelCard:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.blaze import GREY, BlazeNetwork
-from detector.boxes import Boxes, cut_with_border, merge, overlap, turn, turn_back
+from detector.boxes import Boxes, cut_with_border, merge, overlap, shrink, turn, turn_back
 from detector.crops import Box
 
 BLAZE = "blaze"
@@ -63,17 +62,13 @@ class FaceFinder:
             Largest first; the same order every time.
         """
         height, width = pixels.shape[:2]
-        scale = min(1.0, LARGEST_PX / max(height, width))
-        small = pixels
-        if scale < 1.0:
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        small = shrink(pixels, LARGEST_PX)
         for quarters in (0, 2, 1, 3):
             seen = self._find_upright(turn(small, quarters))
             if seen:
                 back = [(turn_back(box, quarters, *small.shape[:2]), found) for box, found in seen]
                 factors = np.array([width / small.shape[1], height / small.shape[0]] * 2)
-                return _sort_faces([(box * factors, found) for box, found in back], height, width)
+                return sort_faces([(box * factors, found) for box, found in back], height, width)
         return []
 
     def _find_upright(self, pixels: NDArray[np.uint8]) -> list[tuple[Boxes, float]]:
@@ -102,7 +97,8 @@ class FaceFinder:
         return float(sightings.found[there].max(initial=0.0))
 
 
-def _sort_faces(seen: list[tuple[Boxes, float]], height: int, width: int) -> list[Face]:
+def sort_faces(seen: list[tuple[Boxes, float]], height: int, width: int) -> list[Face]:
+    """Clip boxes to the image and give faces, largest first, the same order every time."""
     faces = []
     for box, found in seen:
         left, top, right, bottom = (round(float(value)) for value in box)

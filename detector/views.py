@@ -1,5 +1,6 @@
 """Views: the fixed-size crops of an image that the model sees."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -7,10 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.card import ModelCard
+from detector.crops import Box, cut_face, cut_native, face_square
+from detector.faces import BLAZE, Face
+from detector.finder import Finder, default_finder
+from detector.sharpness import measure_sharpness
+from detector.yunet import YUNET
 from fakesweep.errors import ModelError
 
-WHOLE = "whole"
+WHOLE, FACE, NATIVE = "whole", "face", "native"
 NO_FINDER = "none"
+KNOWN_VIEWS = {1: ([WHOLE],), 2: ([FACE], [FACE, NATIVE])}
+KNOWN_FINDERS = {1: (NO_FINDER,), 2: (BLAZE, YUNET)}
+"""Of each card format."""
+
+TOO_SMALL, DEGRADED = "face_too_small", "face_degraded"
+"""Reasons why a face cannot be judged."""
+
 BLANK_RANGE = 8
 """A picture whose channels each span at most this many of 255 levels shows nothing, so no face."""
 
@@ -20,14 +33,22 @@ class View:
     """One crop as the model sees it.
 
     Attributes:
-        kind: `whole`.
-        box: (left, top, right, bottom) in upright image pixels; None for the whole image.
+        kind: `whole`, `face` or `native`.
+        box: The face's (left, top, right, bottom) in upright image pixels; None for the whole image.
         pixels: RGB, shape `(side, side, 3)`, dtype uint8.
+        face: Number of the face that it shows, 0 for the largest; views of one face share it.
+        found: The finder's confidence in the face, None for the whole image.
+        reason: Why this face cannot be judged, None where it can.
+        finder: What found the face.
     """
 
     kind: str
-    box: tuple[int, int, int, int] | None
+    box: Box | None
     pixels: NDArray[np.uint8]
+    face: int = 0
+    found: float | None = None
+    reason: str | None = None
+    finder: str = NO_FINDER
 
 
 def whole_view(pixels: NDArray[np.uint8], side_px: int = 224) -> NDArray[np.uint8]:
@@ -48,20 +69,37 @@ def whole_view(pixels: NDArray[np.uint8], side_px: int = 224) -> NDArray[np.uint
     return np.asarray(cv2.resize(pixels, (side_px, side_px), interpolation=method), dtype=np.uint8)
 
 
-def make_views(pixels: NDArray[np.uint8], card: ModelCard) -> list[View]:
+def make_views(
+    pixels: NDArray[np.uint8], card: ModelCard, finder: Finder | None = None
+) -> list[View]:
     """Make the views that a model's card asks for.
 
     Args:
         pixels: RGB, shape `(height, width, 3)`, dtype uint8, upright.
+        card: Of the model that is to judge.
+        finder: Finds the faces; None takes BlazeFace.
 
     Returns:
-        The views in the card's order; empty where no face can be in the image, because it is
-        smaller than `card.faces.smallest_px` or blank.
+        For whole images one view, none where the image is smaller than `card.faces.smallest_px` or
+        blank. For faces one or two views of each of the `card.faces.largest` largest faces, face by
+        face, none where no face was found. A face that cannot be judged has its views, too.
 
     Raises:
-        ModelError: The card asks for a kind of view that is not known.
+        ModelError: The card asks for a kind of view or a finder that is not known.
     """
     check_views(card)
+    if card.card_format == 1:
+        return _make_whole(pixels, card)
+    finder = finder or default_finder()
+    faces = finder.find(pixels)[: card.faces.largest]
+    return [
+        view
+        for number, face in enumerate(faces)
+        for view in _make_face(pixels, card, face, number, finder.name)
+    ]
+
+
+def _make_whole(pixels: NDArray[np.uint8], card: ModelCard) -> list[View]:
     if min(pixels.shape[:2]) < card.faces.smallest_px:
         return []
     view = whole_view(pixels, card.input.side_px)
@@ -70,23 +108,51 @@ def make_views(pixels: NDArray[np.uint8], card: ModelCard) -> list[View]:
     return [View(kind=WHOLE, box=None, pixels=view)]
 
 
+def _make_face(
+    pixels: NDArray[np.uint8], card: ModelCard, face: Face, number: int, finder: str
+) -> Iterator[View]:
+    side_px = card.input.side_px
+    square = face_square(face.box, *pixels.shape[:2])
+    cut = cut_face(pixels, square, side_px)
+    reason = _find_reason(face.box, cut, card)
+    yield View(FACE, face.box, cut, number, face.found, reason, finder)
+    native = cut_native(pixels, square, side_px) if NATIVE in card.views else None
+    if native is not None:
+        yield View(NATIVE, face.box, native, number, face.found, reason, finder)
+
+
+def _find_reason(box: Box, view: NDArray[np.uint8], card: ModelCard) -> str | None:
+    """Say why a face cannot be judged, None where it can."""
+    if max(box[2] - box[0], box[3] - box[1]) < card.faces.smallest_px:
+        return TOO_SMALL
+    if measure_sharpness(view) < (card.faces.sharpness_floor or 0.0):
+        return DEGRADED
+    return None
+
+
 def check_views(card: ModelCard) -> None:
     """Refuse a card that asks for views or a face finder which this version does not have.
 
     Raises:
         ModelError: The card asks for something that is not known.
     """
-    if card.faces.finder != NO_FINDER:
+    finders, views = KNOWN_FINDERS[card.card_format], KNOWN_VIEWS[card.card_format]
+    if card.faces.finder not in finders:
         raise ModelError(
             f"model version {card.version}: this version of fakesweep does not know its face "
-            f"finder: expected '{NO_FINDER}'. Received: '{card.faces.finder}'; upgrade fakesweep "
-            "or use another model"
+            f"finder: expected {_name_all(finders)}. Received: '{card.faces.finder}'; upgrade "
+            "fakesweep or use another model"
         )
-    if card.views != [WHOLE]:
+    if card.views not in views:
         raise ModelError(
             f"model version {card.version}: this version of fakesweep does not know its views: "
-            f"expected ['{WHOLE}']. Received: {card.views}; upgrade fakesweep or use another model"
+            f"expected {' or '.join(map(str, views))}. Received: {card.views}; upgrade fakesweep "
+            "or use another model"
         )
+
+
+def _name_all(names: tuple[str, ...]) -> str:
+    return " or ".join(f"'{name}'" for name in names)
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:

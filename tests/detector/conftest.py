@@ -56,6 +56,23 @@ def card_facts():
 
 
 @pytest.fixture
+def face_card_facts(card_facts):
+    """The facts of a valid card that judges the faces that are found, to be changed by the test."""
+    return {
+        **card_facts,
+        "card_format": 2,
+        "views": ["face", "native"],
+        "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.017, "largest": 8},
+        "aggregate": "worst_face",
+    }
+
+
+@pytest.fixture
+def face_card(face_card_facts):
+    return ModelCard.model_validate_json(json.dumps(face_card_facts))
+
+
+@pytest.fixture
 def card(card_facts):
     return ModelCard.model_validate_json(json.dumps(card_facts))
 

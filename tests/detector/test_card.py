@@ -26,7 +26,7 @@ def test_a_card_cannot_be_changed(card):
 @pytest.mark.parametrize(
     ("section", "field", "value", "told"),
     [
-        (None, "card_format", 2, "card_format"),
+        (None, "card_format", 3, "card_format"),
         (None, "version", "../evil", "version"),
         (None, "version", "a" * 65, "version"),
         (None, "views", [], "views"),
@@ -80,3 +80,47 @@ def test_a_card_without_a_field_is_refused(tmp_path, card_facts):
 
     with pytest.raises(ModelError, match=r"thresholds\.target_fpr: Field required"):
         read_card(tmp_path / "card.json")
+
+
+def test_a_card_that_judges_faces_survives_writing_and_reading(tmp_path, face_card_facts):
+    (tmp_path / "card.json").write_text(json.dumps(face_card_facts))
+
+    card = read_card(tmp_path / "card.json")
+    write_card(tmp_path / "again.json", card)
+
+    assert card.faces.largest == 8
+    assert json.loads((tmp_path / "again.json").read_text()) == face_card_facts
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "told"),
+    [
+        (None, "aggregate", "max", "card_format 2 needs aggregate 'worst_face'"),
+        (None, "card_format", 1, "card_format 1 needs aggregate 'max'"),
+        ("faces", "largest", None, "card_format 2 needs faces.sharpness_floor and faces.largest"),
+        ("faces", "largest", 0, "faces.largest"),
+        ("faces", "largest", 65, "faces.largest"),
+        ("faces", "sharpness_floor", -0.1, "faces.sharpness_floor"),
+        ("faces", "sharpness_floor", "soft", "faces.sharpness_floor"),
+    ],
+)
+def test_the_fields_of_a_card_format_belong_together(
+    tmp_path, face_card_facts, section, field, value, told
+):
+    (face_card_facts[section] if section else face_card_facts)[field] = value
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(face_card_facts))
+
+    with pytest.raises(ModelError, match=told) as caught:
+        read_card(path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_of_the_first_format_knows_nothing_of_found_faces(tmp_path, card_facts):
+    card_facts["faces"]["largest"] = 8
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(card_facts))
+
+    with pytest.raises(ModelError, match=r"card_format 1 knows no faces\.largest"):
+        read_card(path)

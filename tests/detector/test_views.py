@@ -1,9 +1,13 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from detector.card import ModelCard
+from detector.crops import cut_face, cut_native, face_square
+from detector.faces import Face
+from detector.golden import golden_views
 from detector.views import make_views, whole_view
 from fakesweep.errors import ModelError
 
@@ -94,3 +98,66 @@ def test_an_unknown_face_finder_is_refused(card_facts):
 
     with pytest.raises(ModelError, match="does not know its face finder"):
         make_views(draw(100, 100), card)
+
+
+class DrawnFaces:
+    """A finder that is told what there is."""
+
+    name = "blaze"
+
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def find(self, pixels):
+        return [Face(box, 0.9) for box in self.boxes]
+
+
+def test_each_face_has_a_view_and_a_large_one_its_own_pixels_too(face_card):
+    pixels = draw(600, 800)
+    boxes = [(100, 100, 400, 400), (500, 50, 600, 150)]
+
+    views = make_views(pixels, face_card, DrawnFaces(*boxes))
+
+    assert [(view.kind, view.face) for view in views] == [("face", 0), ("native", 0), ("face", 1)]
+    assert [view.box for view in views] == [boxes[0], boxes[0], boxes[1]]
+    square = face_square(boxes[0], 600, 800)
+    assert (views[0].pixels == cut_face(pixels, square)).all()
+    assert (views[1].pixels == cut_native(pixels, square)).all()
+    assert {(view.found, view.finder, view.reason) for view in views} == {(0.9, "blaze", None)}
+
+
+def test_a_card_without_native_views_gets_none(face_card_facts):
+    card = ModelCard.model_validate_json(json.dumps({**face_card_facts, "views": ["face"]}))
+
+    views = make_views(draw(600, 800), card, DrawnFaces((100, 100, 400, 400)))
+
+    assert [view.kind for view in views] == ["face"]
+
+
+def test_only_the_largest_faces_of_a_crowd_are_cut(face_card):
+    crowd = [(20 * n, 0, 20 * n + 60 - n, 60 - n) for n in range(20)]
+
+    views = make_views(draw(100, 600), face_card, DrawnFaces(*crowd))
+
+    assert [view.box for view in views] == crowd[:8]
+
+
+def test_a_small_face_says_so(face_card):
+    faces = DrawnFaces((0, 0, 40, 30), (100, 100, 139, 139))
+
+    views = make_views(draw(300, 300), face_card, faces)
+
+    assert [view.reason for view in views] == [None, "face_too_small"]
+
+
+@pytest.mark.parametrize(("sigma_px", "reason"), [(0.5, None), (8, "face_degraded")])
+def test_a_blurred_face_says_so(face_card, sigma_px, reason):
+    face = cv2.GaussianBlur(dict(golden_views())["cartoon"], (0, 0), sigma_px)
+
+    (view,) = make_views(face, face_card, DrawnFaces((46, 46, 178, 178)))
+
+    assert view.reason == reason
+
+
+def test_an_image_without_a_face_has_no_view(face_card):
+    assert make_views(draw(300, 300), face_card, DrawnFaces()) == []
