@@ -1,12 +1,13 @@
 """`fakesweep scan`: sweep sources from one command to SQL."""
 
+import json
 import signal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.context import FAIL_ON, prepared_ledger, start
-from fakesweep.errors import FakesweepError, SettingError
+from fakesweep.errors import FakesweepError, NothingToJudge, SettingError
 
 if TYPE_CHECKING:
     from db.counts import Progress
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
 )
 @click.option("--rescan", is_flag=True, help="Judge all images, unchanged ones and copies too.")
 @click.option(
+    "--where",
+    metavar="SQL",
+    help="With --rescan: judge the images whose row in latest_verdicts meets this condition, for"
+    ' example "model_version <> current"; SOURCES are optional and narrow it down.',
+)
+@click.option(
     "--priority",
     type=click.Choice(["high", "bulk"]),
     default="bulk",
@@ -61,6 +68,7 @@ def scan(
     follow_symlinks: bool,
     model: str | None,
     rescan: bool,
+    where: str | None,
     priority: str,
     wait: bool,
     fail_on: tuple[str, ...],
@@ -71,27 +79,45 @@ def scan(
     Without a broker (FAKESWEEP_BROKER_URL) the images are judged here, with one by the workers.
     Images unchanged since their last verdict by the same model version are not judged again.
 
+    In the condition of --where the word `current` stands for the model version of this scan.
+
     Exit status: 0 nothing flagged, 1 fakes found, 2 error, 130 interrupted.
     """
     from producer.scan import begin_scan
-    from producer.sources import local_sources
+    from producer.sources import judged_sources, local_sources
 
     settings = start()
     if not wait and not settings.broker_url:
         raise SettingError("--no-wait needs a broker and workers; set FAKESWEEP_BROKER_URL")
-    checked = local_sources(
-        sources,
-        files_from,
-        include=include,
-        exclude=exclude,
-        hidden=hidden,
-        follow_symlinks=follow_symlinks,
-    )
+    if where is None:
+        checked = local_sources(
+            sources,
+            files_from,
+            include=include,
+            exclude=exclude,
+            hidden=hidden,
+            follow_symlinks=follow_symlinks,
+        )
+    elif not rescan:
+        raise SettingError("--where chooses images to judge again; give --rescan with it")
+    elif files_from is not None or include or exclude or hidden or follow_symlinks:
+        raise SettingError(
+            "--where takes its images from the ledger; give it no --files-from, --include,"
+            " --exclude, --hidden or --follow-symlinks"
+        )
+    else:
+        checked = judged_sources(sources, where)
     with prepared_ledger(settings) as ledger:
         app = connect_broker(settings)
-        opened = begin_scan(
-            ledger, checked, settings=settings, model=model, rescan=rescan, priority=priority
-        )
+        try:
+            opened = begin_scan(
+                ledger, checked, settings=settings, model=model, rescan=rescan, priority=priority
+            )
+        except NothingToJudge as nothing:
+            click.echo(f"fakesweep: {nothing}", err=True)
+            if as_json:
+                click.echo(json.dumps({"scan": None, "images": 0}))
+            return 0
         return run_scan(ledger, opened, app, settings, wait=wait, fail_on=fail_on, as_json=as_json)
 
 

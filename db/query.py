@@ -26,15 +26,29 @@ def run_query(ledger: Ledger, sql: str) -> Iterator[tuple[list[str], Iterator[Se
     Raises:
         QueryRefused: The statement would change something, is more than one, or is wrong.
     """
+    with read_only(ledger, sql) as connection:
+        # A colon in the user's SQL is theirs, not the mark of a parameter.
+        statement = text(sql.strip().rstrip(";").replace(":", r"\:"))
+        rows = connection.execution_options(stream_results=True).execute(statement)
+        if not rows.returns_rows:
+            raise QueryRefused(f"only reading statements are run. Received: {sql!r}")
+        yield list(rows.keys()), iter(rows)
+
+
+@contextmanager
+def read_only(ledger: Ledger, sql: str) -> Iterator[Connection]:
+    """Give a connection on which the database itself refuses whatever is not reading.
+
+    Args:
+        sql: What the user wrote, for the message.
+
+    Raises:
+        QueryRefused: A statement would change something, or is wrong.
+    """
     with ledger.read() as connection:
         try:
             with _read_only(connection):
-                # A colon in the user's SQL is theirs, not the mark of a parameter.
-                statement = text(sql.strip().rstrip(";").replace(":", r"\:"))
-                rows = connection.execution_options(stream_results=True).execute(statement)
-                if not rows.returns_rows:
-                    raise QueryRefused(f"only reading statements are run. Received: {sql!r}")
-                yield list(rows.keys()), iter(rows)
+                yield connection
         except (SQLAlchemyError, UnicodeEncodeError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise QueryRefused(f"the query was refused: {reason}. Received: {sql!r}") from error

@@ -3,6 +3,7 @@
 FakesweepError                  one line for the user; the command exits with 2
 ├── SettingError                a setting is missing, malformed or contradicts another
 ├── SourceError                 a source does not exist, may not be read or holds no image
+│   └── NothingToJudge          no latest verdict meets the condition of a rescan
 ├── LedgerError                 the database refuses, is too old, too new or out of reach
 │   ├── UnknownScan             no scan of that number
 │   └── QueryRefused            the SQL is not a reading statement, or the database rejects it
@@ -30,6 +31,10 @@ class SettingError(FakesweepError):
 
 class SourceError(FakesweepError):
     """A source does not exist, may not be read or holds no image."""
+
+
+class NothingToJudge(SourceError):
+    """No latest verdict meets the condition of a rescan."""
 
 
 class LedgerError(FakesweepError):

@@ -16,8 +16,13 @@ def uri_of_path(path: str) -> str:
     """Name a local file by its absolute path; undecodable bytes come as surrogates (PEP 383)."""
     absolute = absolute_path(path)
     if "\0" in absolute or not _is_text(absolute):
-        return FILE_URL + quote_from_bytes(os.fsencode(absolute))
+        return file_url(absolute)
     return absolute
+
+
+def file_url(path: str) -> str:
+    """Write an absolute path as its `file://` URL."""
+    return FILE_URL + quote_from_bytes(os.fsencode(path))
 
 
 def _is_text(path: str) -> bool:

@@ -4,16 +4,18 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+from db.again import freeze
 from db.ledger import Ledger
 from db.listing import FoundImage
 from db.scans import Scan, create_scan, get_scan, restart_listing, set_paused
 from db.tending import count_waiting, expire_worker, reap, running_workers, take_back_scan
-from fakesweep.errors import SourceError
+from fakesweep.errors import NothingToJudge, SourceError
 from fakesweep.settings import Settings
+from producer.again import find_judged
 from producer.sources import Sources, check_again
 from producer.walk import Findings, find_images
 from worker.models import check_model
@@ -44,11 +46,20 @@ def begin_scan(
     Raises:
         ModelError: The model version is unknown, or its file is missing or altered.
         SourceError: The sources hold no image; nothing is recorded.
+        NothingToJudge: No latest verdict meets the condition of the sources; nothing is recorded.
+        QueryRefused: The condition is wrong, or would do more than read; nothing is recorded.
     """
     version = check_model(settings, model)
+    if sources.where is not None:
+        sources = replace(sources, where=freeze(ledger, sources.where.sql, version))
     findings = Findings()
-    images = find_images(sources, findings)
+    images = _list(ledger, sources, findings, names=True)
     first = next((image for image in images if image is not None), None)
+    if first is None and sources.where is not None:
+        below = f" below {', '.join(sources.paths)}" if sources.paths else ""
+        raise NothingToJudge(
+            f"no latest verdict{below} meets the condition {sources.where.sql!r}; nothing to judge"
+        )
     if first is None:
         raise SourceError(_no_image(sources, findings))
     with ledger.write() as connection:
@@ -61,6 +72,14 @@ def begin_scan(
         )
         scan = get_scan(connection, scan_id)
     return OpenedScan(scan, chain([first], images), findings)
+
+
+def _list(
+    ledger: Ledger, sources: Sources, findings: Findings, *, names: bool
+) -> Iterator[FoundImage | None]:
+    if sources.where is not None:
+        return find_judged(ledger, sources.where, sources.paths)
+    return find_images(sources, findings, names=names)
 
 
 def _no_image(sources: Sources, findings: Findings) -> str:
@@ -114,7 +133,7 @@ def reopen_scan(
         return OpenedScan(scan, None)
     if not sources.repeatable:
         findings.add_problem("its list of names came through a pipe and cannot be read to its end")
-    return OpenedScan(scan, find_images(sources, findings, names=sources.repeatable), findings)
+    return OpenedScan(scan, _list(ledger, sources, findings, names=sources.repeatable), findings)
 
 
 def _is_gone(worker: str) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from db.again import Condition
 from fakesweep.errors import SourceError
-from fakesweep.uri import absolute_path
+from fakesweep.uri import absolute_path, path_of_uri
 
 STDIN = "-"
 
@@ -27,6 +28,8 @@ class Sources:
         follow_symlinks: Whether links found inside a directory are followed.
         working_dir: Where relative names of a list begin.
         repeatable: Whether the list can be read again; standard input and pipes cannot.
+        where: Images come from the ledger: those whose latest verdict meets this condition, and
+            that lie below `paths` where there are any.
     """
 
     paths: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class Sources:
     follow_symlinks: bool = False
     working_dir: str = "/"
     repeatable: bool = True
+    where: Condition | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Turn into what JSON can carry; undecodable bytes of a path stay as escaped surrogates."""
@@ -46,7 +50,16 @@ class Sources:
     def from_json(cls, fields: dict[str, Any]) -> "Sources":
         """Read what `to_json` wrote."""
         tuples = {name: tuple(fields[name]) for name in ("paths", "include", "exclude")}
-        return cls(**{**fields, **tuples})
+        where = Condition(**fields["where"]) if fields.get("where") else None
+        return cls(**{**fields, **tuples, "where": where})
+
+
+def judged_sources(paths: Sequence[str], where: str) -> Sources:
+    """Take images from the ledger, by a condition on their latest verdict; paths may be gone."""
+    return Sources(
+        paths=tuple(dict.fromkeys(absolute_path(path_of_uri(path)) for path in paths)),
+        where=Condition(where),
+    )
 
 
 def local_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
@@ -90,6 +103,8 @@ def check_again(sources: Sources) -> None:
     Raises:
         SourceError: One is not; a folder whose disk is away must not count as empty.
     """
+    if sources.where is not None:
+        return
     for path in sources.paths:
         _check(path)
     if sources.files_from is not None and sources.repeatable:

@@ -148,3 +148,42 @@ def test_a_source_that_may_not_be_read_records_nothing(tmp_path: Path, model_dir
         f"fakesweep: source {tmp_path / 'closed'} may not be read by this user;"
         " change its permissions or the user"
     ]
+
+
+def test_old_verdicts_are_judged_again_by_a_condition_alone(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    write_pictures(tmp_path / "in", 3)
+    run("scan", str(tmp_path / "in"), "--model", "small-2")
+    command = ("scan", "--rescan", "--where", "model_version <> current", "--json")
+
+    first, second = run(*command), run(*command)
+
+    facts = json.loads(first.stdout)
+    assert (facts["images"], facts["model_version"], facts["status"]) == (3, "small-1", "done")
+    assert second.returncode == 0
+    assert json.loads(second.stdout) == {"scan": None, "images": 0}
+    assert "nothing to judge" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--where", "1 = 1"], "--rescan"),
+        (["--rescan", "--where", "1 = 1", "--include", "*.jpg"], "--include"),
+        (["--rescan", "--where", "no_such = 1"], "no_such"),
+        (["--rescan", "--where", "1 = 1; DROP TABLE scans"], "';'"),
+    ],
+)
+def test_a_wrong_condition_is_one_line_and_records_nothing(
+    tmp_path: Path, model_dir: Path, arguments: list[str], message: str
+) -> None:
+    write_pictures(tmp_path / "in", 1)
+    run("scan", str(tmp_path / "in"))
+
+    done = run("scan", *arguments)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert message in done.stderr
+    assert len(json.loads(run("status", "--json").stdout)) == 1

@@ -1,0 +1,22 @@
+"""Conditions on where an image is."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy.sql import ColumnExpressionArgument
+
+from fakesweep.uri import file_url, uri_of_path
+
+
+def lies_under(uri: ColumnElement[str], paths: Iterable[str]) -> ColumnElement[bool]:
+    """Tell whether an image is one of these files or lies below one of these directories.
+
+    It compares ranges, which an index on `uri` serves.
+    """
+    tests: list[ColumnExpressionArgument[bool]] = []
+    for path in paths:
+        # Below a folder with a readable name may be names that are not: they begin differently.
+        for name in dict.fromkeys((uri_of_path(path), file_url(path))):
+            below = name.rstrip("/")
+            tests += [uri == name, and_(uri > below + "/", uri < below + "0")]  # "0" follows "/"
+    return or_(false(), *tests)

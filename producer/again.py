@@ -1,0 +1,34 @@
+"""Find the images to judge again in the ledger, in place of a walk."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from db.again import Condition, choose_verdicts
+from db.ledger import Ledger
+from db.listing import FoundImage
+from fakesweep.uri import path_of_uri
+
+PAGE = 2000  # verdicts asked for at a time
+
+
+def find_judged(ledger: Ledger, condition: Condition, paths: Sequence[str]) -> Iterator[FoundImage]:
+    """Give the images whose latest verdict meets a condition, a page of them held at a time.
+
+    No transaction stays open between pages. An image that is gone is given too: its row will say so.
+
+    Raises:
+        QueryRefused: The condition is wrong, or would do more than read.
+    """
+    after = 0
+    while page := choose_verdicts(ledger, condition, paths, after=after, limit=PAGE):
+        for chosen in page:
+            yield _look(chosen.uri)
+        after = page[-1].id
+
+
+def _look(uri: str) -> FoundImage:
+    try:
+        facts = os.stat(path_of_uri(uri))  # noqa: PTH116
+    except (OSError, ValueError):
+        return FoundImage(uri, None, None)
+    return FoundImage(uri, facts.st_size, facts.st_mtime)
