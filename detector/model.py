@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from detector.calibration import calibrate
 from detector.card import ModelCard
+from detector.finder import Finder, default_finder
 from detector.registry import PublishedModel, verify_model
-from detector.views import check_views
+from detector.views import check_finder, check_views
 from fakesweep.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -48,14 +49,18 @@ class Detector:
         card: The model card.
         device_batch: Views per call of the device; shorter calls are padded.
         device: What it computes on.
+        finder: What finds the faces that it judges.
     """
 
-    def __init__(self, card: ModelCard, *, device_batch: int, score_batch: ScoreBatch) -> None:
+    def __init__(
+        self, card: ModelCard, *, device_batch: int, score_batch: ScoreBatch, finder: Finder
+    ) -> None:
         """Hold a traced function; use `load_detector`."""
         self.version = card.version
         self.card = card
         self.device_batch = device_batch
         self.device = describe_device()
+        self.finder = finder
         self._score_batch = score_batch
 
     def score_views(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -94,7 +99,11 @@ class Detector:
 
 
 def load_detector(
-    model: PublishedModel, *, device_batch: int | None = None, threads: int | None = None
+    model: PublishedModel,
+    *,
+    device_batch: int | None = None,
+    threads: int | None = None,
+    finder: Finder | None = None,
 ) -> Detector:
     """Verify, load and warm up a published model.
 
@@ -103,12 +112,15 @@ def load_detector(
         threads: Threads for TensorFlow's operations; None leaves the choice to TensorFlow.
             Only the first load of a process can set them. OpenCV is always kept to one, since
             images are decoded on several threads already.
+        finder: What finds the faces; None takes BlazeFace.
 
     Raises:
-        ModelError: The file is missing, altered, no `.keras` file, would run code, or does not
-            take and answer what its card says.
+        ModelError: The file is missing, altered, no `.keras` file, would run code, does not take
+            and answer what its card says, or needs another face finder.
     """
     check_views(model.card)
+    finder = finder or default_finder()
+    check_finder(model.card, finder)
     if model.path.suffix != SUFFIX:
         raise ModelError(f"{model.path}: expected a {SUFFIX} file. Received: {model.path.name}")
     verify_model(model)
@@ -121,8 +133,14 @@ def load_detector(
         score_batch = _trace(network, size, model.card.input.side_px)
     except LOAD_ERRORS as error:
         raise ModelError(f"{model.path}: the model cannot be run: {_explain(error)}") from error
-    detector = Detector(model.card, device_batch=size, score_batch=score_batch)
-    log.info("model version %s loaded on %s, device batch %d", model.version, detector.device, size)
+    detector = Detector(model.card, device_batch=size, score_batch=score_batch, finder=finder)
+    log.info(
+        "model version %s loaded on %s, device batch %d, face finder %s",
+        model.version,
+        detector.device,
+        size,
+        finder.name if model.card.card_format > 1 else model.card.faces.finder,
+    )
     return detector
 
 

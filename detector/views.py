@@ -151,6 +151,19 @@ def check_views(card: ModelCard) -> None:
         )
 
 
+def check_finder(card: ModelCard, finder: Finder) -> None:
+    """Refuse to judge with BlazeFace by a model that was fitted to the boxes of YuNet.
+
+    Raises:
+        ModelError: The card asks for YuNet and its file is not given.
+    """
+    if card.faces.finder == YUNET and finder.name != YUNET:
+        raise ModelError(
+            f"model version {card.version} judges faces found by YuNet: set FAKESWEEP_YUNET_FILE "
+            "to its ONNX file, or use another model"
+        )
+
+
 def _name_all(names: tuple[str, ...]) -> str:
     return " or ".join(f"'{name}'" for name in names)
 

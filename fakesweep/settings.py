@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Seconds between two looks after lost and unsent batches.",
     )
+    yunet_file: Path | None = Field(
+        default=None,
+        description="ONNX file of YuNet, which then finds the faces. Empty: BlazeFace finds them.",
+    )
     limit_px: int = Field(
         default=100_000_000,
         ge=1,

@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from detector.finder import Finder, open_finder
 from detector.registry import find_model
 from fakesweep.notices import held_notices
 from fakesweep.settings import Settings, quiet_tensorflow
@@ -22,21 +23,27 @@ class LoadedDetectors:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.loaded: OrderedDict[str, Detector] = OrderedDict()
+        self._finder: Finder | None = None
 
     def get(self, version: str) -> "Detector":
         """Give the loaded detector of a model version.
 
         Raises:
             ModelError: The version is unknown here, or its file is missing, altered or unfit.
+            SettingError: The file of the face finder cannot be used.
         """
         if version not in self.loaded:
             model = find_model(self.settings.model_dir, version)
+            self._finder = self._finder or open_finder(self.settings.yunet_file)
             quiet_tensorflow()
             with held_notices():
                 from detector.model import load_detector  # TensorFlow: only where images are judged
 
                 self.loaded[version] = load_detector(
-                    model, device_batch=self.settings.batch_size, threads=self.settings.cpu_threads
+                    model,
+                    device_batch=self.settings.batch_size,
+                    threads=self.settings.cpu_threads,
+                    finder=self._finder,
                 )
             log.info("model version %s loaded", version)
         self.loaded.move_to_end(version)

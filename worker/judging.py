@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,11 @@ import numpy as np
 from db.batches import ImageOutcome
 from detector.judge import judge_views
 from fakesweep.errors import InternalImageError
+from worker.ahead import prepare_ahead
 from worker.prepare import Limits, PreparedImage, prepare_image
 
 if TYPE_CHECKING:
     from detector.model import Detector
-
-AHEAD = 3  # device batches prepared or in preparation while one is scored
 
 KnownContents = Callable[[list[str]], dict[str, ImageOutcome]]
 
@@ -56,24 +55,11 @@ def _prepared(
     limits: Limits,
     progress: Callable[[], None],
 ) -> Iterator[PreparedImage]:
-    """Prepare in threads, a bounded number of images ahead, and give them in order."""
-    names = iter(uris)
-    ahead: deque[Future[PreparedImage]] = deque()
-
-    def submit(count: int) -> None:
-        for uri in islice(names, count):
-            ahead.append(pool.submit(prepare_image, uri, detector.card, limits))
-
-    try:
-        submit(AHEAD * detector.device_batch)
-        while ahead:
-            prepared = ahead.popleft().result()
-            progress()
-            submit(1)
-            yield prepared
-    finally:
-        for future in ahead:
-            future.cancel()
+    """Give the prepared images in order."""
+    prepare = partial(prepare_image, card=detector.card, limits=limits, finder=detector.finder)
+    for image in prepare_ahead(uris, prepare, pool=pool, device_batch=detector.device_batch):
+        progress()
+        yield image
 
 
 def _groups(images: Iterable[PreparedImage], views: int) -> Iterator[list[PreparedImage]]:
@@ -139,6 +125,7 @@ def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageO
             verdict=judgement.verdict,
             score=judgement.score,
             faces=json.dumps(judgement.faces),
+            reason=judgement.reason,
         )
 
 

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass, field
 
 from detector.card import ModelCard
+from detector.finder import Finder
 from detector.image import decode_image
 from detector.views import View, make_views
 from fakesweep.errors import ImageError, InternalImageError
@@ -37,11 +38,11 @@ class PreparedImage:
     error: ImageError | None = None
 
 
-def prepare_image(uri: str, card: ModelCard, limits: Limits) -> PreparedImage:
+def prepare_image(uri: str, card: ModelCard, limits: Limits, finder: Finder) -> PreparedImage:
     """Read, hash, decode and cut one image; a failure is recorded on the answer, never raised."""
     prepared = PreparedImage(uri)
     try:
-        _fill(prepared, card, limits)
+        _fill(prepared, card, limits, finder)
     except ImageError as error:
         prepared.error = error
     except Exception as error:  # the one boundary: whatever an image does, its batch goes on
@@ -51,11 +52,11 @@ def prepare_image(uri: str, card: ModelCard, limits: Limits) -> PreparedImage:
     return prepared
 
 
-def _fill(prepared: PreparedImage, card: ModelCard, limits: Limits) -> None:
+def _fill(prepared: PreparedImage, card: ModelCard, limits: Limits, finder: Finder) -> None:
     file = read_image(prepared.uri, limit_bytes=limits.limit_bytes)
     prepared.size_bytes, prepared.mtime = file.size_bytes, file.mtime
     prepared.sha256 = hashlib.sha256(file.content).hexdigest()
     image = decode_image(file.content, limit_px=limits.limit_px)
     prepared.width, prepared.height = image.width, image.height
     prepared.format, prepared.frames = image.format, image.frames
-    prepared.views = make_views(image.pixels, card)
+    prepared.views = make_views(image.pixels, card, finder)
