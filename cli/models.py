@@ -4,6 +4,7 @@ import json
 
 import click
 
+from cli.compare import compare
 from cli.context import start
 
 
@@ -65,3 +66,6 @@ def show(version: str | None, as_json: bool) -> None:
         return
     click.echo(f"{model.version}{' (current)' if model.current else ''}: {model.path}")
     click.echo(json.dumps(card, indent=2, ensure_ascii=False))
+
+
+models.add_command(compare)

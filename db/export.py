@@ -102,10 +102,12 @@ def whole_file(output: str) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_csv(rows: Iterable[Sequence[Any]], stream: IO[str]) -> int:
+def write_csv(
+    rows: Iterable[Sequence[Any]], stream: IO[str], columns: Sequence[str] = COLUMNS
+) -> int:
     """Write rows as CSV (RFC 4180, UTF-8), formulas in text neutralised by a leading apostrophe."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     count = 0
     for row in rows:
         writer.writerow([neutral_cell(value) for value in row])

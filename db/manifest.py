@@ -1,11 +1,10 @@
 """Write labels as a manifest that `train --manifest` reads."""
 
-import csv
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from db.export import ROW_GROUP, neutral_cell, whole_file
+from db.export import ROW_GROUP, whole_file, write_csv
 from db.labels import Label
 from fakesweep.errors import LedgerError
 
@@ -38,14 +37,8 @@ def _row(label: Label) -> Row:
 
 
 def _write_csv(rows: Iterable[Row], path: Path) -> int:
-    count = 0
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(MANIFEST_COLUMNS)
-        for row in rows:
-            writer.writerow([neutral_cell(value) for value in row])
-            count += 1
-    return count
+        return write_csv(rows, stream, MANIFEST_COLUMNS)
 
 
 def _write_parquet(rows: Iterable[Row], path: Path) -> int:
