@@ -108,12 +108,14 @@ def sample_robustness(
     paths = [path for split in splits for path in split.paths]
     labels = np.concatenate([split.labels for split in splits])
     sources = [source for split in splits for source in split.sources]
+    names = [split.name for split in splits for _ in split.paths]
     picked = pick_sample(labels, sources, seed=seed)
     return measure_robustness(
         detector,
         [paths[index] for index in picked],
         labels[picked],
         [sources[index] for index in picked],
+        splits=[names[index] for index in picked],
         seed=seed,
         threads=threads,
         on_scored=_name(on_scored, "rewritten samples"),

@@ -7,7 +7,7 @@ STYLE = """
 :root { color-scheme: light; }
 body { margin: 0; background: #fff; color: #22262b;
   font: 15px/1.55 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 44px 36px 90px; }
+main { max-width: 1240px; margin: 0 auto; padding: 44px 36px 90px; }
 h1 { font-size: 29px; font-weight: 600; letter-spacing: -.01em; margin: 0 0 6px; }
 h2 { font-size: 19px; font-weight: 600; margin: 52px 0 8px; padding-top: 14px;
   border-top: 1px solid #dfe3e7; }
@@ -24,15 +24,17 @@ p, li { max-width: 78ch; } p { margin: 6px 0 12px; }
 table { border-collapse: collapse; font-size: 13px; margin: 6px 0 14px;
   font-variant-numeric: tabular-nums; }
 th { text-align: right; font-weight: 600; color: #59626c; border-bottom: 1.5px solid #22262b;
-  padding: 5px 9px; vertical-align: bottom; white-space: nowrap; }
-td { text-align: right; padding: 4.5px 9px; border-bottom: 1px solid #eceff2; white-space: nowrap; }
+  padding: 5px 8px; vertical-align: bottom; line-height: 1.25; }
+td { text-align: right; padding: 4.5px 8px; border-bottom: 1px solid #eceff2; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.text { text-align: left; white-space: normal; }
+td { line-height: 1.3; }
+td.text { text-align: left; white-space: normal; max-width: 92ch; }
 tr.total td { font-weight: 600; border-top: 1.5px solid #22262b; border-bottom: 0; }
 small { color: #7b848e; font-size: 11px; }
 .weak { color: #a8371f; }
-.figures { display: flex; flex-wrap: wrap; gap: 22px 26px; align-items: flex-start; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 20px 28px; }
 figure { margin: 10px 0; } figure img { max-width: 100%; display: block; }
+.figures img { width: 100%; }
 figcaption { color: #59626c; font-size: 12.5px; max-width: 52ch; margin-top: 4px; }
 @media print { h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
 """

@@ -23,8 +23,7 @@ COLOURS = [
     "#3aa6a0", "#b05a82", "#7a6a58", "#5b6fb5", "#98a83a",
 ]  # fmt: skip
 STYLE: Any = {  # matplotlib spells out 300 keys in its type
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Liberation Sans", "Arial", "Helvetica", "DejaVu Sans"],
+    "font.family": "DejaVu Sans",  # the one that matplotlib brings along
     "font.size": 9,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
@@ -49,8 +48,8 @@ def draw_confusion(confusion: dict[str, int], fake_threshold: float) -> Figure:
     """Draw the confusion matrix at `fake_threshold` with counts and shares of each true class."""
     counts = np.array([[confusion["tn"], confusion["fp"]], [confusion["fn"], confusion["tp"]]])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with _figure(4.2, 3.7) as (figure, axes):
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    with _figure() as (figure, axes):
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         axes.set_xticks([0, 1], ["not flagged", "flagged fake"])
@@ -73,7 +72,7 @@ def draw_confusion(confusion: dict[str, int], fake_threshold: float) -> Figure:
 
 def draw_roc(found: Scored) -> Figure:
     """Draw the ROC curve of all images and of each source that holds both classes."""
-    with _figure(4.4, 4.0) as (figure, axes):
+    with _figure() as (figure, axes):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
         for colour, (name, group) in zip(COLOURS, _groups(found), strict=False):
             false, true, _ = roc_curve(group.labels, group.scores)
@@ -85,7 +84,7 @@ def draw_roc(found: Scored) -> Figure:
 
 def draw_precision(found: Scored) -> Figure:
     """Draw precision against recall of all images and of each source that holds both classes."""
-    with _figure(4.4, 4.0) as (figure, axes):
+    with _figure() as (figure, axes):
         for colour, (name, group) in zip(COLOURS, _groups(found), strict=False):
             precision, recall, _ = precision_recall_curve(group.labels, group.scores)
             axes.plot(recall, precision, color=colour, label=name)
@@ -97,7 +96,7 @@ def draw_precision(found: Scored) -> Figure:
 
 def draw_reliability(found: Scored) -> Figure:
     """Draw the share of fakes against the mean score, before and after the calibration."""
-    with _figure(4.4, 4.0) as (figure, axes):
+    with _figure() as (figure, axes):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
         for scores, name, colour in (
             (found.before, "before calibration", GREY),
@@ -115,7 +114,7 @@ def draw_reliability(found: Scored) -> Figure:
 
 def draw_scores(found: Scored, thresholds: tuple[float, float]) -> Figure:
     """Draw how the scores of both classes are spread, with the band of `uncertain`."""
-    with _figure(5.2, 3.4) as (figure, axes):
+    with _figure() as (figure, axes):
         axes.axvspan(*thresholds, color="#f3efe4", zorder=0, label="uncertain")
         bins = np.linspace(0, 1, 41).tolist()
         for label, name, colour in ((0, "real", REAL), (1, "fake", FAKE)):
@@ -142,7 +141,7 @@ def draw_scores(found: Scored, thresholds: tuple[float, float]) -> Figure:
 
 def draw_risk(found: Scored) -> Figure:
     """Draw the share of wrong calls among the surest images against how many are covered."""
-    with _figure(4.4, 3.4) as (figure, axes):
+    with _figure() as (figure, axes):
         points = risk_curve(found.labels, found.scores)
         axes.plot([100 * c for c, _ in points], [100 * r for _, r in points], color=INK)
         axes.set_ylim(bottom=0)
@@ -154,7 +153,7 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
     """Draw the AUC of each source against the strength of each kind of rewriting."""
     kinds = robustness["kinds"]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 5.8), layout="constrained")
+        figure = Figure(figsize=(12, 6.4), layout="constrained")
         panels = figure.subplots(2, 3, sharey=True).flatten()
         for axes, (kind, facts) in zip(panels, kinds.items(), strict=False):
             steps = ["as is", *(f"{level:g}" for level in facts["levels"])]
@@ -170,14 +169,14 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
         panels[0].set_ylabel("AUC")
         panels[3].set_ylabel("AUC")
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=5)
+        figure.legend(handles, names, loc="outside lower center", ncols=6)
     return figure
 
 
 def draw_history(history: Sequence[dict[str, Any]], best_epoch: int | None) -> Figure:
     """Draw the loss and the validation AUCs of every epoch."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+        figure = Figure(figsize=(12, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         epochs = [record.get("epoch", number) + 1 for number, record in enumerate(history)]
         for axes, wanted, label in ((left, "loss", "loss"), (right, "auc", "validation AUC")):
@@ -217,7 +216,7 @@ def as_data_uri(figure: Figure) -> str:
 
 
 @contextmanager
-def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+def _figure(width: float = 4.6, height: float = 4.0) -> Iterator[tuple[Figure, Axes]]:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()

@@ -95,12 +95,14 @@ def write_report(
         lead,
         [
             _summarise(facts, main),
-            *(_tabulate(facts, name) for name in facts["metrics"] if not name.endswith(LAUNDERED)),
+            *(_tabulate(facts, name) for name in _list_splits(facts)),
+            page.paragraph(tables.LEGEND, "note"),
             _draw(facts, splits[drawn].judged(), drawn),
             _decide(facts, drawn),
             _harden(facts),
             _describe_data(facts),
             _describe_training(facts),
+            _tabulate(facts, facts["chosen_on"]) if "chosen_on" in facts else "",
             page.section("Limits", page.bullets(facts.get("limits", []))),
         ],
     )
@@ -138,7 +140,8 @@ def _summarise(facts: dict[str, Any], main: str) -> str:
         cells.append((f"{overall['ece']:.3f}", "ECE after calibration"))
     if alarms:
         alarm = max(alarms, key=lambda name: float(alarms[name]))
-        cells.append((f"{alarms[alarm]:.1%}", f"worst false-positive rate: {alarm}"))
+        where = f"worst false-positive rate: {alarm}" if alarms[alarm] else "false positives"
+        cells.append((f"{alarms[alarm]:.1%}" if alarms[alarm] else "none", where))
     named = "after both classes went through JPEG 75-95" if main + LAUNDERED in metrics else ""
     return page.tiles(cells) + page.paragraph(
         f"On {overall['n']:,} held-out images of {main}, {named}".rstrip(", ") + ".", "note"
@@ -151,9 +154,18 @@ def _tabulate(facts: dict[str, Any], name: str) -> str:
         if copy in facts["metrics"]:
             heading = "As the files are" if copy == name else "Laundered: both as JPEG 75-95"
             parts += [f"<h3>{heading}</h3>", tables.tabulate_sources(facts["metrics"][copy])]
-    chosen = facts.get("chosen_on") == name
-    note = "Calibration, thresholds and epoch were chosen on these images. " if chosen else ""
-    return page.section(f"Sources of {name}", *parts, page.paragraph(note + tables.LEGEND, "note"))
+    note = (
+        "The epoch, the calibration and the thresholds were chosen on these images: no proof."
+        if facts.get("chosen_on") == name
+        else ""
+    )
+    return page.section(f"Sources of {name}", page.paragraph(note, "note") if note else "", *parts)
+
+
+def _list_splits(facts: dict[str, Any]) -> list[str]:
+    """List the splits that prove something."""
+    names = [name for name in facts["metrics"] if not name.endswith(LAUNDERED)]
+    return [name for name in names if name != facts.get("chosen_on")]
 
 
 def _draw(facts: dict[str, Any], judged: Scored, name: str) -> str:
@@ -163,10 +175,10 @@ def _draw(facts: dict[str, Any], judged: Scored, name: str) -> str:
     band = thresholds["real_threshold"], thresholds["fake_threshold"]
     overall = facts["metrics"][name]["overall"]
     shown = [
-        (plots.draw_confusion(overall["confusion"], band[1]), "Confusion matrix",
-         "Rows are the labels; uncertain images count as not flagged."),
         (plots.draw_scores(judged, band), "Scores of both classes",
          "Dashed: the two thresholds. The vertical scale is linear below 1 %."),
+        (plots.draw_confusion(overall["confusion"], band[1]), "Confusion matrix",
+         "Uncertain images count as not flagged."),
         (plots.draw_roc(judged), "ROC", "Of all images, and of each source with both classes."),
         (plots.draw_precision(judged), "Precision and recall",
          "Precision is that of this mixture of classes, not of an archive."),

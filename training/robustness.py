@@ -62,13 +62,15 @@ def measure_robustness(
     labels: Labels,
     sources: Sequence[str],
     *,
+    splits: Sequence[str],
     seed: int,
     threads: int,
     on_scored: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure the AUC per source under each rewriting.
 
-    A source of one class is ranked against all images of the other class of the sample.
+    A source of one class is ranked against all images of the other class of its split; `overall`
+    ranks the images of the first split named.
 
     Returns:
         `n` per source; `as_is` per source; and per kind its `levels` with a list of AUCs per source
@@ -79,7 +81,9 @@ def measure_robustness(
     for kind, steps in kinds.items():
         rewrites |= {f"{kind} {level}": rewrite for level, rewrite in steps}
     judged, _ = score_images(detector, paths, rewrites, threads=threads, on_scored=on_scored)
-    ranked = {name: rank_groups(labels, found.raw, sources) for name, found in judged.items()}
+    ranked = {
+        name: rank_groups(labels, found.raw, sources, splits) for name, found in judged.items()
+    }
     names = list(ranked[AS_IS])
     return {
         "n": {name: list(sources).count(name) for name in names if name != "overall"},
@@ -100,18 +104,25 @@ def measure_robustness(
 
 
 def rank_groups(
-    labels: Labels, raw: NDArray[np.float64], sources: Sequence[str]
+    labels: Labels,
+    raw: NDArray[np.float64],
+    sources: Sequence[str],
+    splits: Sequence[str] | None = None,
 ) -> dict[str, float | None]:
-    """Give the AUC of every source, and `overall`; images without a score are left out."""
+    """Give the AUC of every source, and `overall` of the first split; without images that have no
+    score. All images are of one split where none are named.
+    """
     scored = ~np.isnan(raw)
-    names = np.array(sources)
+    names, parts = np.array(sources), np.array(splits or [""] * len(labels))
     aucs: dict[str, float | None] = {}
     for name in sorted(set(sources)):
         inside = names == name
         if len(set(labels[inside].tolist())) < 2:
-            inside = inside | (labels != labels[inside][0])
+            beside = np.isin(parts, parts[inside])
+            inside = inside | (beside & (labels != labels[inside][0]))
         aucs[name] = auc_or_none(labels[inside & scored], raw[inside & scored])
-    return aucs | {"overall": auc_or_none(labels[scored], raw[scored])}
+    first = scored & (parts == parts[0])
+    return aucs | {"overall": auc_or_none(labels[first], raw[first])}
 
 
 def auc_or_none(labels: Labels, scores: NDArray[np.float64]) -> float | None:
