@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 COMMANDS = {
     "scan": "cli.scan",
+    "explain": "cli.explain",
     "status": "cli.scans",
     "resume": "cli.scans",
     "pause": "cli.scans",
@@ -24,7 +25,9 @@ COMMANDS = {
     "query": "cli.query",
     "worker": "cli.worker",
     "label": "cli.label",
+    "drift": "cli.drift",
     "train": "cli.train",
+    "evaluate": "cli.evaluate",
     "publish": "cli.publish",
     "promote": "cli.publish",
     "rollback": "cli.publish",

@@ -43,7 +43,8 @@ class Scan:
         return self.status in OPEN
 
 
-def _scan(row: Row[Any]) -> Scan:
+def scan_of_row(row: Row[Any]) -> Scan:
+    """Turn a row of `scans` into a scan."""
     facts = dict(row._mapping)
     return Scan(**{**facts, "sources": json.loads(facts["sources"])})
 
@@ -87,13 +88,13 @@ def get_scan(connection: Connection, scan_id: int) -> Scan:
         newest = connection.execute(select(func.max(scans.c.id))).scalar()
         known = f"the newest scan is {newest}" if newest else "there is no scan yet"
         raise UnknownScan(f"no scan {scan_id}; {known}")
-    return _scan(row)
+    return scan_of_row(row)
 
 
 def list_scans(connection: Connection, limit: int) -> list[Scan]:
     """List the newest scans first."""
     return [
-        _scan(row)
+        scan_of_row(row)
         for row in connection.execute(select(scans).order_by(scans.c.id.desc()).limit(limit))
     ]
 

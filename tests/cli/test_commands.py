@@ -47,7 +47,16 @@ def test_every_error_code_stands_in_the_readme(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["status"], ["export", "-o", "-"], ["query", "SELECT 1"]]
+    "arguments",
+    [
+        ["--help"],
+        ["status"],
+        ["export", "-o", "-"],
+        ["query", "SELECT 1"],
+        ["label", "--list"],
+        ["drift"],
+        ["models", "compare", "a", "b"],
+    ],
 )
 def test_looking_needs_no_tensorflow(
     tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
