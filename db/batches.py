@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, exists, select, update
 
 from db.ledger import database_clock
-from db.scans import OPEN
+from db.scans import OPEN, forget_missing_model
 from db.schema import batches, scans, verdicts
 
 VERDICTS = ("fake", "real", "uncertain", "no_face")
@@ -81,6 +81,7 @@ def claim_batch(
     if claimed is None:
         _take_back_paused(connection, batch_id)
         return None
+    forget_missing_model(connection, claimed.scan_id)
     connection.execute(
         update(verdicts)
         .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, case, exists, func, insert, select, update
 
 from db.schema import batches, scans, verdicts
 from fakesweep.errors import UnknownScan
 
 OPEN = ("queued", "running")
 LARGEST_ID = 2**63 - 1
+WITHOUT_MODEL = "no worker can load model version"
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,25 @@ def end_listing(connection: Connection, scan_id: int, problems: Iterable[str]) -
     )
 
 
+def note_missing_model(connection: Connection, scan_id: int, reason: str) -> None:
+    """Let a scan say that a worker could not load its model, unless it has another fault to tell."""
+    scan = get_scan(connection, scan_id)
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id, scans.c.status.in_(OPEN), scans.c.error_message.is_(None))
+        .values(error_message=f"{WITHOUT_MODEL} {scan.model_version}: {reason}")
+    )
+
+
+def forget_missing_model(connection: Connection, scan_id: int) -> None:
+    """Take that back: a worker has loaded the model."""
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan_id, scans.c.error_message.startswith(WITHOUT_MODEL))
+        .values(error_message=None)
+    )
+
+
 def set_paused(connection: Connection, scan_id: int, paused: bool) -> None:
     """Pause a scan, or let it go on."""
     connection.execute(update(scans).where(scans.c.id == scan_id).values(paused=paused))
@@ -222,5 +242,12 @@ def finish_scans(connection: Connection) -> None:
     connection.execute(
         update(scans)
         .where(scans.c.status.in_(OPEN), scans.c.listed_at.is_not(None), ~waiting.exists())
-        .values(status="done", finished_at=datetime.now(UTC))
+        .values(
+            status="done",
+            finished_at=datetime.now(UTC),
+            error_message=case(
+                (scans.c.error_message.startswith(WITHOUT_MODEL), None),
+                else_=scans.c.error_message,
+            ),
+        )
     )

@@ -9,6 +9,7 @@ from celery import Celery, bootsteps
 from celery.signals import worker_process_shutdown
 
 from db.ledger import open_ledger
+from db.scans import note_missing_model
 from db.tending import take_back
 from fakesweep.errors import BrokerError, FakesweepError, LedgerError, ModelError
 from fakesweep.settings import Settings
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 HAND_BACK_S = 10.0
 HAND_BACK_TRIES = 60
+TOLD_AGAIN_S = 60.0
 
 
 class Tender(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
@@ -62,6 +64,7 @@ def worker_app(settings: Settings) -> Celery:
     app.fakesweep_settings = settings
     app.steps["worker"].add(Tender)
     sweepers: list[Sweeper] = []
+    told: dict[str, float] = {}  # when this process last logged that it lacks a model version
 
     def sweeper() -> Sweeper:
         # Made at the first batch, in the child: neither a loaded TensorFlow nor a database
@@ -77,7 +80,14 @@ def worker_app(settings: Settings) -> Celery:
         mine = sweeper()
         try:
             mine.sweep(message.batch_id, message.model_version)
-        except (ModelError, LedgerError) as error:
+        except ModelError as error:
+            if time.monotonic() - told.get(message.model_version, -TOLD_AGAIN_S) >= TOLD_AGAIN_S:
+                told[message.model_version] = time.monotonic()
+                log.error("scan %d: %s; its batches are handed back", message.scan_id, error)
+            _note_missing_model(mine, message.scan_id, error)
+            _hand_back(mine, message.batch_id)
+            return
+        except LedgerError as error:
             log.error("batch %d of scan %d: %s", message.batch_id, message.scan_id, error)
             _hand_back(mine, message.batch_id)
             return
@@ -92,6 +102,15 @@ def worker_app(settings: Settings) -> Celery:
 
     worker_process_shutdown.connect(close_sweeper, weak=False)
     return app
+
+
+def _note_missing_model(mine: Sweeper, scan_id: int, error: ModelError) -> None:
+    """Let `status` show why a scan stands still; the next worker that claims a batch takes it back."""
+    try:
+        with mine.ledger.write() as connection:
+            note_missing_model(connection, scan_id, str(error))
+    except LedgerError as trouble:
+        log.warning("scan %d: %s", scan_id, trouble)
 
 
 def _hand_back(mine: Sweeper, batch_id: int) -> None:

@@ -238,3 +238,26 @@ def test_two_first_scans_at_once_share_one_new_ledger(local: Installation, tmp_p
 
     assert {process.wait() for process in running} <= {0, 1}
     assert [len(local.rows(scan_id)) for scan_id in (1, 2)] == [5, 5]
+
+
+def test_a_scan_whose_model_no_worker_has_says_so_and_goes_on_when_one_has_it(
+    queued: Installation, tmp_path: Path, small_models: Path
+) -> None:
+    write_pictures(tmp_path / "in", 12)
+    scan_id = begin(queued, tmp_path / "in")
+    registry = tmp_path / "registry of the worker"
+    registry.mkdir()
+    queued.start_worker(model_dir=registry)
+
+    waiting = queued.wait_until(scan_id, lambda facts: facts["error_message"])
+    shutil.copytree(small_models, registry, dirs_exist_ok=True)
+    facts = queued.wait_until(scan_id, closed)
+
+    assert "no worker can load model version small-1: unknown model version" in str(
+        waiting["error_message"]
+    )
+    assert judged(waiting) == 0
+    assert facts["error_message"] is None
+    assert judged(facts) == facts["images"]
+    log = "".join(path.read_text() for path in tmp_path.glob("log-*"))
+    assert log.count("its batches are handed back") == 1
