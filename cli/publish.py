@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,17 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer with one 
     metavar="REAL FAKE",
     help="For a bare .keras file: below REAL is real, from FAKE on fake; default 0.5 0.5.",
 )
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path),
+    help="CSV (path,label, and source if known) of labelled images to compare on with the current"
+    " version; default: the images that the run held out.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Publish a model that is not shown to beat the current version; its card will say so.",
+)
 @MODEL_DIR
 @AS_JSON
 def publish(
@@ -42,10 +53,16 @@ def publish(
     limits: tuple[str, ...],
     recipe: str | None,
     thresholds: tuple[float, float] | None,
+    manifest: Path | None,
+    force: bool,
     model_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Publish SOURCE, a run folder of `train` or a .keras file, as a new immutable version."""
+    """Publish SOURCE, a run folder of `train` or a .keras file, as a new immutable version.
+
+    It must beat the current version on the images that the run held out, both classes laundered as
+    JPEG: neither the mean nor the lowest AUC of the sources may fall, and one must rise.
+    """
     from fakesweep.notices import held_notices
     from fakesweep.settings import quiet_tensorflow
 
@@ -64,6 +81,9 @@ def publish(
         limits=limits,
         thresholds=thresholds,
         recipe=recipe,
+        manifest=manifest,
+        force=force,
+        on_gate=_tell_gate,
     )
     _answer(model, "published", as_json)
 
@@ -89,6 +109,16 @@ def rollback(*, model_dir: Path | None, as_json: bool) -> None:
     _answer(roll_back(_model_dir(model_dir)), "promoted", as_json)
 
 
+def _tell_gate(gate: dict[str, Any]) -> None:
+    """Show how the model compares with the current version, on stderr."""
+    from training.gate import format_table
+
+    if "rows" in gate:
+        click.echo(format_table(gate), err=True)
+    verdict = {True: "better than the current version", False: "not better", None: "not compared"}
+    click.echo(f"{verdict[gate['passed']]}: {gate['why']}", err=True)
+
+
 def _model_dir(given: Path | None) -> Path:
     from cli.context import start
 
@@ -98,9 +128,15 @@ def _model_dir(given: Path | None) -> Path:
 
 def _answer(model: "PublishedModel", verb: str, as_json: bool) -> None:
     if as_json:
-        facts = {"version": model.version, "path": str(model.path), "current": model.current}
+        facts = {
+            "version": model.version,
+            "path": str(model.path),
+            "current": model.current,
+            "forced": model.card.forced,
+        }
         click.echo(json.dumps(facts))
         return
-    click.echo(f"{verb} {model.version}: {model.path}")
+    forced = ", forced" if model.card.forced else ""
+    click.echo(f"{verb} {model.version}{forced}: {model.path}")
     if not model.current:
         click.echo(f"make it current with: fakesweep promote {model.version}")

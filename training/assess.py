@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from detector.judge import NO_FACE
 from fakesweep.errors import FakesweepError, TrainingError
 from training.calibrate import (
     Calibration,
@@ -24,7 +25,6 @@ from training.calibrate import (
     choose_thresholds,
     fit_platt,
 )
-from training.dataset import find_dataset
 from training.draft import ARTEFACT, TARGET_FPR, as_published, draft_card, judging_fields
 from training.evaluate import (
     AS_IS,
@@ -49,14 +49,14 @@ from training.report import (
     write_pictures,
     write_report,
 )
-from training.runs import OPTIONS, RUN
+from training.runs import FIT, OPTIONS, RUN, find_images
 from training.scoring import Judged, open_raw
 from training.split import CHOOSE, REPORT, TRAIN
 from training.swap import measure_format_swap
 
 log = logging.getLogger(__name__)
 
-FIT, METRICS = "fit.json", "metrics.json"
+METRICS = "metrics.json"
 BINS = 20
 
 
@@ -135,13 +135,8 @@ def prepare_run(output: Path, options: dict[str, Any]) -> Prepared:
     Raises:
         TrainingError: A directory, the manifest or too many files are gone.
     """
-    dataset = find_dataset(
-        [Path(folder) for folder in options["real"]],
-        [Path(folder) for folder in options["fake"]],
-        Path(options["manifest"]) if options["manifest"] else None,
-    )
     return prepare(
-        dataset,
+        find_images(output, options),
         output,
         val_share=options["val_share"],
         seed=options["fit"]["seed"],
@@ -212,16 +207,17 @@ def _measure_files(prepared: Prepared, seed: int) -> dict[str, Any]:
 
 
 def _describe_scores(found: Scored, dataset: dict[str, Any]) -> dict[str, Any]:
-    """Describe the scores that later scans are compared with: shares of each class in 20 bins."""
+    """Describe the scores that later scans are compared with: images of each class in 20 bins."""
     edges = np.linspace(0, 1, BINS + 1)
-    shares = {}
-    for label, name in ((0, "real"), (1, "fake")):
-        scores = found.scores[(found.labels == label) & ~np.isnan(found.scores)]
-        shares[name] = (np.histogram(scores, edges)[0] / max(1, len(scores))).tolist()
+    judged = found.judged()
+    counts = {
+        name: np.histogram(judged.scores[judged.labels == label], edges)[0].tolist()
+        for label, name in ((0, "real"), (1, "fake"))
+    }
     return {
         "edges": edges.tolist(),
-        **shares,
-        "no_face_share": found.reasons.count("no_face") / max(1, len(found.reasons)),
+        **counts,
+        "no_face_share": found.reasons.count(NO_FACE) / max(1, len(found.reasons)),
         "failed_share": dataset["unreadable"] / max(1, dataset["images"]),
     }
 

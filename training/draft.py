@@ -21,7 +21,7 @@ WHOLE_FACES: dict[str, Any] = {"finder": "none", "smallest_px": 32}
 FOUND_FACES: dict[str, Any] = {
     "finder": "blaze",
     "smallest_px": 40,
-    "sharpness_floor": 0.02,
+    "sharpness_floor": 0.017,
     "largest": 8,
 }
 OWN_FIELDS = ("architecture", "calibration", "thresholds", "metrics", "history", "views", "faces")

@@ -18,6 +18,7 @@ from detector.model import Detector
 from detector.registry import PublishedModel
 from fakesweep.errors import TrainingError
 from training.calibrate import Calibration, Thresholds, apply_calibration
+from training.dataset import find_dataset
 from training.file_facts import cross_file_facts, gather_facts
 from training.images import Dataset, LabelledImage
 from training.metrics import Scored, measure_sources
@@ -32,6 +33,7 @@ from training.report import (
 )
 from training.rewrite import Rewrite, keep, launder, write_jpeg
 from training.robustness import measure_robustness, pick_sample
+from training.runs import OPTIONS
 from training.scoring import Judged, ScoredFile, open_raw, score_images
 from training.swap import SWAP_QUALITY, measure_format_swap
 
@@ -179,6 +181,26 @@ def evaluate_model(
     return facts
 
 
+def find_labelled(
+    real: Iterable[Path], fake: Iterable[Path], manifest: Path | None, splits: Sequence[str] = ()
+) -> Dataset:
+    """Find labelled images as training does; of a manifest only the rows of `splits`, if any are named.
+
+    Raises:
+        TrainingError: Nothing is named, a file or directory is missing, or there is one class only.
+    """
+    dataset = find_dataset(real, fake, manifest)
+    if not splits:
+        return dataset
+    images = [image for image in dataset.images if image.split in splits]
+    if not images:
+        known = sorted({image.split or "none" for image in dataset.images})
+        raise TrainingError(
+            f"--split: expected one of {', '.join(known)}; received: {', '.join(splits)}"
+        )
+    return Dataset(images, dataset.without_label)
+
+
 def measure_splits(splits: Mapping[str, Scored], thresholds: Thresholds) -> dict[str, Any]:
     """Measure every split, overall and per source."""
     return {name: measure_sources(found, thresholds) for name, found in splits.items()}
@@ -250,6 +272,8 @@ def _take(judged: Judged, inside: NDArray[np.bool_]) -> Judged:
 
 
 def _make_folder(output: Path) -> None:
+    if (output / OPTIONS).exists():
+        raise TrainingError(f"{output} is a training run's folder: name another for the report")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

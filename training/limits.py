@@ -78,7 +78,7 @@ def _name_made(run: dict[str, Any]) -> list[str]:
     if not share:
         return []
     return [
-        f"{share:.0%} of the fakes it was trained on were made by the trainer from real photos;"
+        f"{share:.0%} of the images drawn for training were fakes made from real photos on the spot;"
         " scores on such fakes prove nothing about others, and none stands in these figures."
     ]
 

@@ -1,16 +1,16 @@
 """Publish a model: an immutable version folder with the model file and its card, or nothing at all.
 
-The folder is written under a temporary name, proved by a fresh process, and only then renamed.
+The folder is written under a temporary name, must beat the current version (`training.gate`), is proved
+by a fresh process, and only then renamed.
 """
 
-import json
 import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from detector.card import VERSION_PATTERN, ModelCard, write_card
 from detector.model import load_detector
 from detector.registry import BUILTIN_DIR, CARD_FILE, PublishedModel, find_model
 from fakesweep.errors import ModelError
+from training.compare import compare_with_current
 from training.draft import ARTEFACT, as_published, bare_fields, draft_card, run_fields
 from training.files import sync_folder
+from training.gather import SUFFIX, read_run
 from training.prove import score_golden
-from training.runs import RUN
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ def publish(
     limits: Sequence[str] = (),
     thresholds: tuple[float, float] | None = None,
     recipe: str | None = None,
+    manifest: Path | None = None,
+    force: bool = False,
+    on_gate: Callable[[dict[str, Any]], None] | None = None,
 ) -> PublishedModel:
     """Publish a run folder or a bare `.keras` file into a registry folder.
 
@@ -45,10 +49,14 @@ def publish(
         limits: Sentences to add to those that the run's own figures give.
         thresholds: `(real_threshold, fake_threshold)` for a bare file; 0.5 and 0.5 by default.
         recipe: The command that makes this model again.
+        manifest: Labelled images to compare on; by default those that a run held out.
+        force: Publish what does not beat the current version; the card says so.
+        on_gate: Gets the comparison with the current version, passed or not.
 
     Raises:
-        ModelError: The version exists or is no name, the file is no model, its golden scores cannot
-            be repeated, or the folder cannot be written; nothing is published then.
+        ModelError: The version exists or is no name, the file is no model, it does not beat the current
+            version, its golden scores cannot be repeated, or the folder cannot be written; nothing is
+            published then.
     """
     file, run = _open_source(source)
     if thresholds is not None and run is not None:
@@ -68,7 +76,18 @@ def publish(
     try:
         partial.mkdir(parents=True)
         shutil.copyfile(file, partial / ARTEFACT)
-        _write_golden(partial, card)
+        card = _score_golden(partial, card)
+        gate = compare_with_current(
+            as_published(partial, card),
+            model_dir,
+            run_folder=source if run else None,
+            manifest=manifest,
+            undecided=thresholds is not None,
+        )
+        if on_gate is not None:
+            on_gate(gate)
+        card = _pass_gate(card, gate, force)
+        write_card(partial / CARD_FILE, card)
         _sync_files(partial)
         _prove(partial)
         partial.rename(model_dir / version)
@@ -85,20 +104,10 @@ def publish(
 
 def _open_source(source: Path) -> tuple[Path, dict[str, Any] | None]:
     if source.is_dir():
-        file, facts = source / ARTEFACT, source / RUN
-        for path in (file, facts):
-            if not path.is_file():
-                raise ModelError(
-                    f"{source} is no finished run: {path.name} is missing;"
-                    " finish it with `fakesweep train --resume`"
-                )
-        try:
-            return file, json.loads(facts.read_text())
-        except (OSError, ValueError) as error:
-            raise ModelError(f"cannot read {facts}: {error}") from error
+        return source / ARTEFACT, read_run(source)
     if not source.is_file():
         raise ModelError(f"no such run folder or model file: {source}")
-    if source.suffix != ".keras":
+    if source.suffix != SUFFIX:
         raise ModelError(f"{source}: expected a run folder or a .keras file")
     return source, None
 
@@ -131,10 +140,25 @@ def _check_version(model_dir: Path, version: str) -> None:
         )
 
 
-def _write_golden(folder: Path, card: ModelCard) -> None:
+def _score_golden(folder: Path, card: ModelCard) -> ModelCard:
     scores = score_golden(load_detector(as_published(folder, card)))
     golden = [{"name": name, "score": round(score, 6)} for name, score in scores.items()]
-    write_card(folder / CARD_FILE, ModelCard.model_validate(card.model_dump() | {"golden": golden}))
+    return ModelCard.model_validate(card.model_dump() | {"golden": golden})
+
+
+def _pass_gate(card: ModelCard, gate: dict[str, Any], force: bool) -> ModelCard:
+    """Record the comparison in the card.
+
+    Raises:
+        ModelError: It was lost, and nobody forces.
+    """
+    refused = gate["passed"] is False
+    if refused and not force:
+        raise ModelError(
+            f"not published: {card.version} is not shown to beat the current version:"
+            f" {gate['why']}; --force publishes it all the same, and its card will say so"
+        )
+    return card.model_copy(update={"forced": refused, "training": card.training | {"gate": gate}})
 
 
 def _sync_files(folder: Path) -> None:

@@ -231,7 +231,7 @@ def _harden(facts: dict[str, Any]) -> str:
         "Robustness",
         page.paragraph(
             "AUC per source as the images are rewritten before they are judged, on a sample of"
-            f" {sum(robustness['n'].values()):,} held-out images (at most 60 of every source and"
+            f" {sum(robustness['n'].values()) - robustness['n']['overall']:,} images (at most 60 of every source and"
             " class). The table shows the strongest step of each kind.",
         ),
         page.picture(drawn, "AUC per source against the strength of each rewriting"),
@@ -257,7 +257,10 @@ def _describe_training(facts: dict[str, Any]) -> str:
     rows = [
         ("network", f"{facts['architecture']}, {facts['parameters']:,} parameters"),
         ("epochs", f"{len(history)}, the kept one is {(facts.get('best_epoch') or 0) + 1}"),
-        ("self-made fakes", f"{float(facts.get('self_made_fakes_share') or 0):.0%} of the fakes"),
+        (
+            "self-made fakes",
+            f"{float(facts.get('self_made_fakes_share') or 0):.0%} of the images drawn",
+        ),
     ]
     if facts.get("weights"):
         weights = facts["weights"]

@@ -73,7 +73,7 @@ def measure_robustness(
     ranks the images of the first split named.
 
     Returns:
-        `n` per source; `as_is` per source; and per kind its `levels` with a list of AUCs per source
+        `n` per source and of the `split` that is `overall`; `as_is` per source; and per kind its `levels` with a list of AUCs per source
         (None where nothing could be ranked) and `overall`, and of the share without a score.
     """
     kinds = list_rewrites(seed)
@@ -86,7 +86,9 @@ def measure_robustness(
     }
     names = list(ranked[AS_IS])
     return {
-        "n": {name: list(sources).count(name) for name in names if name != "overall"},
+        "split": splits[0],
+        "n": {name: list(sources).count(name) for name in names}
+        | {"overall": list(splits).count(splits[0])},
         "as_is": ranked[AS_IS],
         "kinds": {
             kind: {

@@ -48,8 +48,8 @@ def tabulate_robustness(robustness: dict[str, Any]) -> str:
     names = [name for name in robustness["as_is"] if name != "overall"]
     rows = [
         [
-            escape("all of the sample" if name == "overall" else name),
-            str(robustness["n"].get(name, sum(robustness["n"].values()))),
+            escape(f"all of {robustness['split']}" if name == "overall" else name),
+            str(robustness["n"][name]),
             _auc(robustness["as_is"][name]),
             *(_auc(facts["auc"][name][-1]) for facts in kinds.values()),
         ]
