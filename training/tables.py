@@ -176,7 +176,7 @@ def _count(classes: dict[str, int]) -> str:
 LEGEND = (
     "AUC: DeLong's 95 % interval below it; red below 0.8. TPR: a bootstrap over both classes."
     f" *: fewer than {images_to_bound(0.01)} (at 0.1 %: {images_to_bound(0.001):,}) reals cannot bound"
-    " such an FPR, whatever the figure. FPR, accuracy, precision, recall and F1 at fake_threshold; below"
+    " such an FPR; the figure and its interval then say too little of chance. FPR, accuracy, precision, recall and F1 at fake_threshold; below"
     " the FPR its upper bound (Clopper-Pearson, 95 %). A source of one class is ranked against all"
     " images of the other class of its split. Images without a score (no face, or none that can be"
     " judged) are counted and left out of the rest."

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,9 +14,27 @@ from cli.publish import promote as promote_command
 from cli.publish import publish as publish_command
 from detector.registry import find_model, list_models, verify_model
 from fakesweep.errors import ModelError
+from tests.training.telling import draw_sources, leave_run
+from training.assess import assess_run
 from training.promote import promote, rollback
 from training.prove import prove
 from training.publish import publish
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its model file and the facts of its `run.json`."""
+
+    output: Path
+    model: Path
+    facts: dict
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    pictures = draw_sources(tmp_path_factory.mktemp("pictures"), 10)
+    folder = leave_run(tmp_path_factory.mktemp("run"), pictures)
+    return Run(folder, folder / "model.keras", assess_run(folder))
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +60,16 @@ def test_a_published_run_carries_its_figures(model_dir, run):
     model = find_model(model_dir, "first")
 
     verify_model(model)
-    assert model.card.architecture == "cnn"
-    assert model.card.metrics["val_report"]["overall"]["n"] == 8
+    assert model.card.architecture == "telling"
+    assert set(model.card.metrics) == {"val_report", "val_report_laundered"}
+    assert model.card.metrics["val_report"] == run.facts["metrics"]["val_report"]
+    assert model.card.training["gate"]["current"] == "cnn-1"
     assert model.card.thresholds.fake_threshold == run.facts["thresholds"]["fake_threshold"]
     assert len(model.card.golden) == 8
     assert model.card.limits[-1] == "Drawn pictures only."
     assert model.card.training["recipe"] == "drawn"
+    assert len(model.card.training["reference"]["real"]) == 20
+    assert (model.folder / "card.json").stat().st_size < 100_000
 
 
 def test_a_bare_file_says_that_nothing_was_measured(model_dir):
@@ -148,22 +172,29 @@ def test_bad_input_is_one_clear_line_and_publishes_nothing(registry, run, tmp_pa
     assert not (registry / "current").exists()
 
 
-def test_a_full_disk_publishes_nothing(run, tmp_path):
+@pytest.mark.parametrize(("limit", "refused"), [(4_000, "cannot publish"), (20_000, "card.json")])
+def test_a_full_disk_publishes_nothing(run, tmp_path, limit, refused):
+    """Too full for the model file, then for its card."""
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from fakesweep.errors import ModelError\n"
         "from training.publish import publish\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "size = int(sys.argv[3])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
         "try:\n"
         "    publish(Path(sys.argv[1]), Path(sys.argv[2]), version='big')\n"
         "except ModelError as error:\n"
         "    sys.exit(f'refused: {error}')\n"
     )
+    assert 4_000 < run.model.stat().st_size < 20_000
 
     done = subprocess.run(
-        [sys.executable, "-c", code, run.model, tmp_path / "models"], capture_output=True, text=True
+        [sys.executable, "-c", code, run.output, tmp_path / "models", str(limit)],
+        capture_output=True,
+        text=True,
     )
 
-    assert "refused: cannot publish big into" in done.stderr
+    assert "refused: " in done.stderr
+    assert refused in done.stderr
     assert list((tmp_path / "models").iterdir()) == []
