@@ -1,10 +1,16 @@
-"""Boxes: overlap, merging, turning and cutting with a border; pure functions."""
+"""Boxes and the pictures in them: overlap, merging, tiles, cutting, turning; pure functions."""
+
+import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]
+
+MOSTLY = 0.6
+"""Share of the smaller of two boxes from which it lies mostly in the larger one."""
 
 QUARTER_TURNS = {
     1: cv2.ROTATE_90_CLOCKWISE,
@@ -15,10 +21,19 @@ QUARTER_TURNS = {
 
 def overlap(box: Boxes, boxes: Boxes) -> NDArray[np.float64]:
     """Measure intersection over union of one box, shape `(4,)`, with each of `(n, 4)`."""
+    common = shared(box, boxes)
+    return np.asarray(common / (area(box) + area(boxes) - common + 1e-9))
+
+
+def shared(box: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+    """Measure the area that one box, shape `(4,)`, shares with each of `(n, 4)`."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    shared = np.prod(np.maximum(sides, 0.0), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return np.asarray(shared / (np.prod(box[2:] - box[:2]) + areas - shared + 1e-9))
+    return np.asarray(np.prod(np.maximum(sides, 0.0), axis=1))
+
+
+def area(boxes: Boxes) -> NDArray[np.float64]:
+    """Measure the areas of boxes, shape `(..., 4)`."""
+    return np.asarray(np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1))
 
 
 def merge(
@@ -46,33 +61,54 @@ def merge(
     return merged
 
 
+def drop_contained(
+    seen: list[tuple[Boxes, float]], least_overlap: float
+) -> list[tuple[Boxes, float]]:
+    """Keep the most confident of boxes that overlap, or of which one lies mostly in the other.
+
+    Returns:
+        Most confident first.
+    """
+    kept: list[tuple[Boxes, float]] = []
+    for box, found in sorted(seen, key=lambda one: (-one[1], *one[0])):
+        others = np.array([other for other, _ in kept]).reshape(-1, 4)
+        inside = shared(box, others) / np.minimum(area(box), area(others))
+        if not (overlap(box, others) > least_overlap).any() and not (inside > MOSTLY).any():
+            kept.append((box, found))
+    return kept
+
+
+def cut_tiles(
+    pixels: NDArray[np.uint8], side: int, step: float
+) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
+    """Cut a picture into overlapping squares that cover it, row by row.
+
+    Args:
+        pixels: Shape `(height, width, 3)`.
+        side: Of a tile; a picture that is lower or narrower has lower or narrower tiles.
+        step: Largest distance between two tiles as a share of the side.
+
+    Yields:
+        The (left, top) corner and the tile.
+    """
+    height, width = pixels.shape[:2]
+    for top in _spread(height, side, step):
+        for left in _spread(width, side, step):
+            yield (left, top), pixels[top : top + side, left : left + side]
+
+
+def _spread(length: int, side: int, step: float) -> list[int]:
+    """Spread the starts of tiles evenly over a length."""
+    free = max(0, length - side)
+    count = 1 + math.ceil(free / (step * side))
+    return [round(free * number / max(1, count - 1)) for number in range(count)]
+
+
 def turn(pixels: NDArray[np.uint8], quarters: int) -> NDArray[np.uint8]:
     """Turn a picture clockwise by 0 to 3 quarters."""
     if quarters == 0:
         return pixels
     return np.asarray(cv2.rotate(pixels, QUARTER_TURNS[quarters]), dtype=np.uint8)
-
-
-def turn_back(box: Boxes, quarters: int, height: int, width: int) -> Boxes:
-    """Give the box in the upright picture for one in the picture that `turn` made.
-
-    Args:
-        box: (left, top, right, bottom) in the turned picture.
-        quarters: As given to `turn`.
-        height: Of the upright picture.
-        width: Of the upright picture.
-    """
-    left, top, right, bottom = box
-    match quarters:
-        case 1:
-            back = (top, height - right, bottom, height - left)
-        case 2:
-            back = (width - right, height - bottom, width - left, height - top)
-        case 3:
-            back = (width - bottom, left, width - top, right)
-        case _:
-            back = (left, top, right, bottom)
-    return np.array(back)
 
 
 def cut_with_border(

@@ -81,6 +81,14 @@ def cut_native(
     return _cut_middle(pixels, square, side_px)
 
 
+def shown_square(square: Square, side_px: int = 224) -> Square:
+    """Give the part of a face's square that `cut_face` shows, in image pixels."""
+    left, top, side = square
+    if side_px <= side <= UNTOUCHED_UP_TO * side_px:
+        return left + (side - side_px) // 2, top + (side - side_px) // 2, side_px
+    return square
+
+
 def _cut_middle(pixels: NDArray[np.uint8], square: Square, side_px: int) -> NDArray[np.uint8]:
     left, top, side = square
     left, top = left + (side - side_px) // 2, top + (side - side_px) // 2

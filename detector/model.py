@@ -50,10 +50,17 @@ class Detector:
         device_batch: Views per call of the device; shorter calls are padded.
         device: What it computes on.
         finder: What finds the faces that it judges.
+        network: The Keras model itself, for looking into it.
     """
 
     def __init__(
-        self, card: ModelCard, *, device_batch: int, score_batch: ScoreBatch, finder: Finder
+        self,
+        card: ModelCard,
+        *,
+        device_batch: int,
+        score_batch: ScoreBatch,
+        finder: Finder,
+        network: Any,
     ) -> None:
         """Hold a traced function; use `load_detector`."""
         self.version = card.version
@@ -61,6 +68,7 @@ class Detector:
         self.device_batch = device_batch
         self.device = describe_device()
         self.finder = finder
+        self.network = network
         self._score_batch = score_batch
 
     def score_views(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -133,7 +141,13 @@ def load_detector(
         score_batch = _trace(network, size, model.card.input.side_px)
     except LOAD_ERRORS as error:
         raise ModelError(f"{model.path}: the model cannot be run: {_explain(error)}") from error
-    detector = Detector(model.card, device_batch=size, score_batch=score_batch, finder=finder)
+    detector = Detector(
+        model.card,
+        device_batch=size,
+        score_batch=score_batch,
+        finder=finder,
+        network=network,
+    )
     log.info(
         "model version %s loaded on %s, device batch %d, face finder %s",
         model.version,

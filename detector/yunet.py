@@ -46,10 +46,9 @@ class YuNetFinder:
         try:
             self.find(np.zeros((64, 64, 3), dtype=np.uint8))
         except (cv2.error, IndexError, ValueError) as error:
-            reason = " ".join(str(error).split())[-120:]
             raise SettingError(
-                f"bad setting FAKESWEEP_YUNET_FILE: {path} is no YuNet ONNX file that OpenCV "
-                f"{cv2.__version__} reads: {reason}"
+                f"bad setting FAKESWEEP_YUNET_FILE: expected a YuNet ONNX file. Received: {path}, "
+                f"which OpenCV {cv2.__version__} does not read as one"
             ) from error
         log.info("faces are found by YuNet, %s", path)
 
