@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from sqlalchemy import bindparam, exists, func, select, text, tuple_
+from sqlalchemy import ColumnElement, bindparam, exists, func, null, select, text, tuple_
 
 from db.ledger import Ledger
 from db.places import lies_under
@@ -75,7 +75,7 @@ def choose_verdicts(
     """
     newer = verdicts.alias("newer")
     latest = (
-        select(verdicts)
+        select(*_columns(ledger))
         .where(
             verdicts.c.id > after,
             verdicts.c.id <= condition.up_to,
@@ -101,6 +101,19 @@ def choose_verdicts(
         query = query.where(lies_under(latest.c.uri, paths))
     with read_only(ledger, condition.sql) as connection:
         return [ChosenVerdict(row.id, row.uri) for row in connection.execute(query)]
+
+
+def _columns(ledger: Ledger) -> list[ColumnElement[Any]]:
+    """Give the columns of a verdict.
+
+    SQLite would answer a condition by an index of its column and sort all that it finds, for every
+    page anew. It has no index of an expression, so it goes by row number and stops after the page.
+    """
+    if ledger.engine.dialect.name != "sqlite":
+        return list(verdicts.columns)
+    return [
+        c if c.primary_key else func.coalesce(c, null()).label(c.name) for c in verdicts.columns
+    ]
 
 
 def bind_current(condition: str) -> tuple[str, bool]:
