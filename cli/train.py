@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from fakesweep.settings import Settings
+    from training.images import LabelledImage
 
 FOLDER = click.Path(exists=False, file_okay=True, path_type=Path)
 SHOWN = {
@@ -42,7 +46,55 @@ SHOWN = {
     help="The run folder to write.  [default: one named by the time, in the data folder's runs]",
 )
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in --output.")
-@click.option("--arch", default="cnn", show_default=True, help="The network.")
+@click.option(
+    "--with-labels",
+    is_flag=True,
+    help="Also train on the images that people labelled with `fakesweep label`.",
+)
+@click.option(
+    "--arch",
+    default="lite",
+    show_default=True,
+    help="The network: lite, cnn, vgg16, resnet50, mobilenetv2 or efficientnetv2b0.",
+)
+@click.option(
+    "--weights",
+    default="none",
+    show_default=True,
+    metavar="FILE|imagenet|none",
+    help="What the network starts from.",
+)
+@click.option(
+    "--views",
+    type=click.Choice(["face", "whole"]),
+    default="face",
+    show_default=True,
+    help="What the network is shown: faces, or the whole image.",
+)
+@click.option(
+    "--head-epochs",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="First epochs that fit the last layer alone, for a network with starting weights.",
+)
+@click.option(
+    "--freeze-norms", is_flag=True, help="Keep the normalisation of the starting weights."
+)
+@click.option(
+    "--crop-px",
+    type=click.IntRange(32, 224),
+    default=224,
+    show_default=True,
+    help="Side of the parts of views that the network is fitted on; smaller is faster.",
+)
+@click.option(
+    "--self-made-share",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the real images that are drawn as self-made fakes.",
+)
 @click.option(
     "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Most epochs."
 )
@@ -66,7 +118,7 @@ SHOWN = {
     type=click.FloatRange(0, min_open=True),
     default=1e-3,
     show_default=True,
-    help="Of Adam, at its highest.",
+    help="Of AdamW, at its highest.",
 )
 @click.option(
     "--val-share",
@@ -93,7 +145,10 @@ def train(
     manifest: Path | None,
     output: Path | None,
     resume: bool,
+    with_labels: bool,
     arch: str,
+    weights: str,
+    views: str,
     as_json: bool,
     val_share: float,
     **fit: Any,
@@ -116,19 +171,22 @@ def train(
         output = settings.data_dir / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     quiet_tensorflow()
     with held_notices():
-        from detector.model import describe_device
+        from training.device import prepare_device
         from training.fit import FitOptions
-        from training.runs import TrainOptions
+        from training.runs import VIEWS, TrainOptions
         from training.train import train as run_training
 
-        device = describe_device()
+        device = prepare_device()
     click.echo(f"training on {device}", err=True)
     options = TrainOptions(
         output=output,
         real=list(real),
         fake=list(fake),
         manifest=manifest,
+        labelled=_read_labels(settings) if with_labels and not resume else [],
         arch=arch,
+        weights=weights,
+        views=VIEWS[views],
         val_share=val_share,
         resume=resume,
         fit=FitOptions(**fit),
@@ -143,6 +201,16 @@ def train(
         click.echo(json.dumps(_summary(run.facts, run.output)))
     else:
         _print_report(run.facts, run.output)
+
+
+def _read_labels(settings: "Settings") -> "list[LabelledImage]":
+    """Take what people said from the ledger."""
+    from cli.context import existing_ledger
+    from db.labels import newest_labels
+    from training.labels import labelled_images
+
+    with existing_ledger(settings) as ledger, ledger.read() as connection:
+        return labelled_images(newest_labels(connection))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Augment views at random, without looking at their label.
+"""Change a face's square at random, without looking at its label.
 
-Every training view of both classes goes through one chain of flips, crops, light, blur, scale,
-noise and codecs, so that no class can be told by how its files were made ("Fake or JPEG?", arXiv
-2403.17608).
+Every square of both classes goes through one chain: a life as a file first (light, blur, noise,
+another size, another codec), so that no class can be told by how its files were made ("Fake or
+JPEG?", arXiv 2403.17608); the view is cut from what that left, and turned and masked last.
 """
 
 import io
@@ -15,93 +15,108 @@ from PIL import Image
 from detector.image import decode_image
 
 INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
-CHAIN = {
-    "flip": 0.5,
-    "crop 0.85-1": 0.5,
-    "brightness and contrast": 0.5,
-    "grey": 0.05,
-    "blur 0.3-1.2": 0.15,
-    "down-up 0.5-1": 0.3,
-    "noise 1-6": 0.2,
-    "JPEG or WebP 40-100": 0.8,
+LIFE = {
+    "brightness and contrast": 0.4,
+    "grey": 0.08,
+    "blur 0.3-1.5": 0.12,
+    "another size 0.5-1.25": 0.35,
+    "noise 1-6": 0.15,
+    "JPEG or WebP 50-100": 0.85,
+    "a second time": 0.15,
 }
+TURN = {"flip": 0.5, "quarter turns": 0.1, "turn up to 25 degrees": 0.15, "mask": 0.15}
+SMALLEST_PX, LARGEST_PX = 80, 512
 
-View = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 
-def augment_view(view: View, rng: np.random.Generator) -> View:
-    """Return a changed copy of an RGB view, `(side, side, 3)` uint8, of the same shape."""
-    picked = {name: bool(rng.random() < share) for name, share in CHAIN.items()}
-    if picked["flip"]:
-        view = np.ascontiguousarray(view[:, ::-1])
-    if picked["crop 0.85-1"]:
-        view = _crop(view, rng)
+def live_as_file(square: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return what a file's life made of a square, `(side, side, 3)` uint8; its size may change."""
+    picked = {name: bool(rng.random() < chance) for name, chance in LIFE.items()}
     if picked["brightness and contrast"]:
-        view = _light(view, rng)
+        square = _light(square, rng)
     if picked["grey"]:
-        grey = cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
-        view = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB).astype(np.uint8)
-    if picked["blur 0.3-1.2"]:
-        view = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.3, 1.2))).astype(np.uint8)
-    if picked["down-up 0.5-1"]:
-        view = _rescale(view, rng)
+        grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
+        square = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB).astype(np.uint8)
+    if picked["blur 0.3-1.5"]:
+        square = cv2.GaussianBlur(square, (0, 0), float(rng.uniform(0.3, 1.5))).astype(np.uint8)
+    if picked["another size 0.5-1.25"] or square.shape[0] > 2 * LARGEST_PX:
+        square = _another_size(square, rng)
     if picked["noise 1-6"]:
-        noise = rng.standard_normal(view.shape, dtype=np.float32) * rng.uniform(1, 6)
-        view = np.clip(view + noise, 0, 255).astype(np.uint8)
-    if picked["JPEG or WebP 40-100"]:
-        view = _recode(view, rng)
+        noise = rng.standard_normal(square.shape, dtype=np.float32) * rng.uniform(1, 6)
+        square = np.clip(square + noise, 0, 255).astype(np.uint8)
+    for coding in ("JPEG or WebP 50-100", "a second time"):
+        if picked[coding]:
+            square = _recode(square, rng)
+    return square
+
+
+def turn_view(view: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return a flipped, turned or masked copy of a view, `(side, side, 3)` uint8."""
+    picked = {name: bool(rng.random() < chance) for name, chance in TURN.items()}
+    if picked["flip"]:
+        view = view[:, ::-1]
+    if picked["quarter turns"]:
+        view = np.rot90(view, int(rng.integers(1, 4)))
+    view = np.ascontiguousarray(view)
+    side = view.shape[0]
+    if picked["turn up to 25 degrees"]:
+        turn = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.uniform(-25, 25)), 1.0)
+        turned = cv2.warpAffine(
+            view, turn, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        )
+        view = np.asarray(turned, dtype=np.uint8)
+    if picked["mask"]:
+        height, width = (int(side * rng.uniform(0.1, 0.4)) for _ in range(2))
+        top, left = int(rng.integers(side - height)), int(rng.integers(side - width))
+        view = view.copy()
+        view[top : top + height, left : left + width] = rng.integers(0, 256, 3)
     return view
 
 
-def encode_jpeg(pixels: View, quality: int) -> bytes:
+def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
     """Encode RGB pixels as JPEG (OpenCV, 4:2:0)."""
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
-def encode_png(pixels: View) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """Encode RGB pixels as PNG, without loss."""
     return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def _crop(view: View, rng: np.random.Generator) -> View:
-    side = view.shape[0]
-    size = round(side * rng.uniform(0.85, 1))
-    top, left = (int(rng.integers(0, side - size + 1)) for _ in range(2))
-    return _resize(view[top : top + size, left : left + size], side, rng)
+def resize_square(square: Pixels, side: int, rng: np.random.Generator) -> Pixels:
+    """Resize to `(side, side, 3)` by a way of interpolation drawn at random."""
+    interpolation = INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
+    return np.asarray(cv2.resize(square, (side, side), interpolation=interpolation), dtype=np.uint8)
 
 
-def _light(view: View, rng: np.random.Generator) -> View:
+def _light(square: Pixels, rng: np.random.Generator) -> Pixels:
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.95, 1.05, 3)
     offset = rng.uniform(-25, 25)
     table = np.arange(256, dtype=np.float64)[:, None] * gain + offset
     levels = np.clip(table, 0, 255).astype(np.uint8)[None]
-    return np.asarray(cv2.LUT(view, levels), dtype=np.uint8)
+    return np.asarray(cv2.LUT(square, levels), dtype=np.uint8)
 
 
-def _rescale(view: View, rng: np.random.Generator) -> View:
-    side = view.shape[0]
-    return _resize(_resize(view, round(side * rng.uniform(0.5, 1)), rng), side, rng)
+def _another_size(square: Pixels, rng: np.random.Generator) -> Pixels:
+    scaled = square.shape[0] * float(np.exp(rng.uniform(np.log(0.5), np.log(1.25))))
+    return resize_square(square, round(float(np.clip(scaled, SMALLEST_PX, LARGEST_PX))), rng)
 
 
-def _resize(view: View, side: int, rng: np.random.Generator) -> View:
-    interpolation = INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
-    return np.asarray(cv2.resize(view, (side, side), interpolation=interpolation), dtype=np.uint8)
-
-
-def _recode(view: View, rng: np.random.Generator) -> View:
-    quality = round(40 + 60 * np.sqrt(rng.random()))
+def _recode(square: Pixels, rng: np.random.Generator) -> Pixels:
+    quality = round(50 + 50 * np.sqrt(rng.random()))
     coder = rng.random()
     if coder < 0.6:
-        content = encode_jpeg(view, quality)
+        content = encode_jpeg(square, quality)
     else:
         stream = io.BytesIO()
         if coder < 0.85:
             sampling = ("4:4:4", "4:2:2", "4:2:0")[rng.integers(3)]
-            Image.fromarray(view).save(
+            Image.fromarray(square).save(
                 stream, "jpeg", quality=min(quality, 95), subsampling=sampling
             )
         else:
-            Image.fromarray(view).save(stream, "webp", quality=quality, method=0)
+            Image.fromarray(square).save(stream, "webp", quality=quality, method=0)
         content = stream.getvalue()
-    return decode_image(content, limit_px=view.size).pixels
+    return decode_image(content, limit_px=square.size).pixels

@@ -9,11 +9,12 @@ sees the batches it would have seen.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment import augment_view
+from training.draw import FaceFile, draw_view
 
 PAIRED_SHARE = 0.75
 AHEAD = 3
@@ -93,38 +94,50 @@ class BatchPlan:
         )
 
 
-def augmented_batches(
-    views: NDArray[np.uint8],
+@dataclass(frozen=True)
+class Drawing:
+    """How views are drawn; `self_made_share` is the share of real images that are made fakes."""
+
+    crop_px: int
+    self_made_share: float
+    seed: int
+
+
+def drawn_batches(
+    files: Sequence[FaceFile],
+    labels: dict[int, int],
     rows: NDArray[np.int64],
+    drawing: Drawing,
     *,
     batch_size: int,
-    seed: int,
     epoch: int,
     threads: int = 2,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Yield whole batches of rows and their augmented views `(batch, side, side, 3)` uint8, a few
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Yield whole batches of views `(batch, side, side, 3)` uint8 and labels `(batch, 1)`, a few
     batches ahead.
     """
+    real = [row for row, label in labels.items() if label == 0]
 
-    def augment(draw: int, row: int) -> NDArray[np.uint8]:
-        return augment_view(np.array(views[row]), np.random.default_rng((seed, 2, epoch, draw)))
+    def draw(number: int, row: int) -> tuple[NDArray[np.uint8], int]:
+        rng = np.random.default_rng((drawing.seed, 2, epoch, number))
+        label, donor = labels[row], None
+        if label == 0 and rng.random() < drawing.self_made_share:
+            label, donor = 1, real[rng.integers(len(real))]
+        return draw_view(files, row, rng, crop_px=drawing.crop_px, donor=donor), label
 
     starts = range(0, len(rows) - batch_size + 1, batch_size)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[list[Future[NDArray[np.uint8]]]] = []
+        waiting: list[list[Future[tuple[NDArray[np.uint8], int]]]] = []
 
         def send(start: int) -> None:
-            waiting.append(
-                [
-                    pool.submit(augment, draw, int(rows[draw]))
-                    for draw in range(start, start + batch_size)
-                ]
-            )
+            numbers = range(start, start + batch_size)
+            waiting.append([pool.submit(draw, number, int(rows[number])) for number in numbers])
 
         for start in starts[:AHEAD]:
             send(start)
-        for number, start in enumerate(starts):
-            batch = np.stack([future.result() for future in waiting.pop(0)])
+        for number in range(len(starts)):
+            drawn = [future.result() for future in waiting.pop(0)]
             if number + AHEAD < len(starts):
                 send(starts[number + AHEAD])
-            yield rows[start : start + batch_size], batch
+            truth = np.array([[label] for _, label in drawn], dtype=np.float32)
+            yield np.stack([view for view, _ in drawn]), truth

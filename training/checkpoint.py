@@ -67,12 +67,7 @@ def read_checkpoint(path: Path, model: Any, optimizer: Any) -> Checkpoint | None
     """
     if not path.is_file():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"cannot read the checkpoint {path}: {error}") from error
-    facts = json.loads(str(arrays.pop("facts")))
+    arrays, facts = _read(path)
     variables = {"model": _model_variables(model), "optimizer": list(optimizer.variables)}
     for name, group in variables.items():
         values = _group(arrays, name)
@@ -81,6 +76,24 @@ def read_checkpoint(path: Path, model: Any, optimizer: Any) -> Checkpoint | None
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)
     return Checkpoint(_group(arrays, "average"), _group(arrays, "best") or None, **facts)
+
+
+def count_epochs(path: Path) -> int:
+    """Count the whole epochs behind a checkpoint, 0 where there is no file.
+
+    Raises:
+        TrainingError: The file is damaged.
+    """
+    return len(_read(path)[1]["history"]) if path.is_file() else 0
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(str(arrays.pop("facts")))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def _group(arrays: dict[str, NDArray[Any]], name: str) -> Arrays:

@@ -5,7 +5,6 @@ dense, dropout, one sigmoid. Batch normalisation stands after the pooling, where
 of what it costs before.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no annotations
@@ -29,6 +28,3 @@ def build_cnn(side_px: int) -> Any:
     x = layers.Dropout(DROPOUT, name="dropout")(x)
     score = layers.Dense(1, activation="sigmoid", name="score")(x)
     return keras.Model(image, score, name="cnn")
-
-
-ARCHITECTURES: dict[str, Callable[[int], Any]] = {"cnn": build_cnn}

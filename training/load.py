@@ -1,13 +1,12 @@
-"""Decode the training images once, through the code that serves, into one array on disk.
+"""Look at every training image once: is it readable, what does its file tell, where is its face.
 
-A run decodes each image a single time: `views.u8` holds `(n, side, side, 3)` uint8 views, and
-`views.json` says of which files. A resumed run finds both and decodes nothing.
+A run keeps what was found in `images.json`; a resumed run reads it and looks at nothing again. The
+pixels are decoded anew for each pass, since every pass needs them at their own resolution.
 """
 
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,130 +15,110 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.image import DecodedImage, decode_image
-from detector.views import whole_view
+from detector.crops import Box
+from detector.faces import FaceFinder
+from detector.image import decode_image
 from fakesweep.errors import ImageError, TrainingError
 from training.files import write_text
 from training.images import LabelledImage
+from training.split import difference_hash
 
 log = logging.getLogger(__name__)
 
 LIMIT_PX = 100_000_000
 SIDE_PX = 224
+INDEX = "images.json"
 SLICE = 256
 
 
 @dataclass(frozen=True)
-class FileFacts:
-    """What a file tells without its pixels; `error` says why it could not be decoded."""
+class ImageFacts:
+    """What was found in one file; `error` says why it could not be decoded.
 
-    width: int
-    height: int
-    size_bytes: int
-    format: str
-    sha256: str
+    `box` is that of the largest face, None where none was found; `difference_hash` is 64 bits.
+    """
+
+    width: int = 0
+    height: int = 0
+    size_bytes: int = 0
+    format: str = ""
+    sha256: str = ""
+    difference_hash: int = 0
+    box: Box | None = None
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class LoadedViews:
-    """Views of all images in data-set order, `(n, side, side, 3)` uint8.
-
-    Rows of unreadable images are black.
-    """
-
-    views: NDArray[np.uint8]
-    facts: list[FileFacts]
-
-    @property
-    def readable(self) -> NDArray[np.bool_]:
-        """Tell which rows hold an image, shape `(n,)`."""
-        return np.array([facts.error is None for facts in self.facts], dtype=bool)
-
-
-def load_views(
+def load_facts(
     images: Sequence[LabelledImage],
     folder: Path,
     *,
-    side_px: int = SIDE_PX,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
-) -> LoadedViews:
-    """Decode all images into `folder`, or take up what an earlier run left there.
+) -> list[ImageFacts]:
+    """Look at all images, or take up what an earlier run left in `folder`.
 
     Raises:
         TrainingError: More than half of the images cannot be decoded, or the disk is full.
     """
-    array, index = folder / "views.u8", folder / "views.json"
-    shape = (len(images), side_px, side_px, 3)
-    fingerprint = _fingerprint(images, side_px)
-    facts = _read_index(index, array, fingerprint, shape)
+    index, fingerprint = folder / INDEX, _fingerprint(images)
+    facts = _read_index(index, fingerprint)
     if facts is None:
-        facts = _decode_all(images, array, shape, threads, progress)
+        facts = _look_at_all(images, threads, progress)
         record = {"fingerprint": fingerprint, "facts": [asdict(fact) for fact in facts]}
-        write_text(index, json.dumps(record))
+        try:
+            write_text(index, json.dumps(record))
+        except OSError as error:
+            raise TrainingError(f"cannot write {index}: {error}") from error
     _check_readable(images, facts)
-    return LoadedViews(np.memmap(array, dtype=np.uint8, mode="r", shape=shape), facts)
+    return facts
 
 
-def decode_file(path: Path) -> tuple[DecodedImage, bytes]:
-    """Read and decode one file.
+def decode_file(path: Path) -> NDArray[np.uint8]:
+    """Read and decode one file: RGB, shape `(height, width, 3)`, uint8, upright.
 
     Raises:
         ImageError: The file is no image that the detector reads.
         OSError: The file cannot be read.
     """
-    content = path.read_bytes()
-    return decode_image(content, limit_px=LIMIT_PX), content
+    return decode_image(path.read_bytes(), limit_px=LIMIT_PX).pixels
 
 
-def _decode_all(
+def _look_at_all(
     images: Sequence[LabelledImage],
-    array: Path,
-    shape: tuple[int, int, int, int],
     threads: int,
     progress: Callable[[int, int], None] | None,
-) -> list[FileFacts]:
-    facts: list[FileFacts] = []
-    try:
-        with array.open("wb") as stream:
-            os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
-        views = np.memmap(array, dtype=np.uint8, mode="r+", shape=shape)
-        with ThreadPoolExecutor(threads) as pool:
-            for start in range(0, len(images), SLICE):
-                paths = [image.path for image in images[start : start + SLICE]]
-                for offset, (view, fact) in enumerate(
-                    pool.map(lambda path: _decode_one(path, shape[1]), paths)
-                ):
-                    views[start + offset] = view
-                    facts.append(fact)
-                if progress is not None:
-                    progress(len(facts), len(images))
-        views.flush()
-    except OSError as error:
-        array.unlink(missing_ok=True)
-        raise TrainingError(f"cannot write the views to {array}: {error}") from error
+) -> list[ImageFacts]:
+    finder = FaceFinder()
+    facts: list[ImageFacts] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(images), SLICE):
+            paths = [image.path for image in images[start : start + SLICE]]
+            facts += pool.map(lambda path: _look_at(path, finder), paths)
+            if progress is not None:
+                progress(len(facts), len(images))
     return facts
 
 
-def _decode_one(path: Path, side_px: int) -> tuple[NDArray[np.uint8], FileFacts]:
+def _look_at(path: Path, finder: FaceFinder) -> ImageFacts:
     try:
-        image, content = decode_file(path)
+        content = path.read_bytes()
+        image = decode_image(content, limit_px=LIMIT_PX)
     except (ImageError, OSError) as error:
-        black = np.zeros((side_px, side_px, 3), dtype=np.uint8)
-        return black, FileFacts(0, 0, 0, "", "", error=f"{path}: {error}")
-    facts = FileFacts(
+        return ImageFacts(error=f"{path}: {error}")
+    faces = finder.find(image.pixels)
+    return ImageFacts(
         width=image.width,
         height=image.height,
         size_bytes=len(content),
         format=image.format,
         sha256=hashlib.sha256(content).hexdigest(),
+        difference_hash=difference_hash(image.pixels),
+        box=faces[0].box if faces else None,
     )
-    return whole_view(image.pixels, side_px), facts
 
 
-def _fingerprint(images: Sequence[LabelledImage], side_px: int) -> str:
-    digest = hashlib.sha256(str(side_px).encode())
+def _fingerprint(images: Sequence[LabelledImage]) -> str:
+    digest = hashlib.sha256()
     for image in images:
         try:
             stat = image.path.stat()
@@ -149,19 +128,20 @@ def _fingerprint(images: Sequence[LabelledImage], side_px: int) -> str:
     return digest.hexdigest()
 
 
-def _read_index(
-    index: Path, array: Path, fingerprint: str, shape: tuple[int, ...]
-) -> list[FileFacts] | None:
-    if not index.is_file() or not array.is_file() or array.stat().st_size != np.prod(shape):
+def _read_index(index: Path, fingerprint: str) -> list[ImageFacts] | None:
+    if not index.is_file():
         return None
     record = json.loads(index.read_text())
     if record["fingerprint"] != fingerprint:
-        log.info("%s is of other files: decoding again", array)
+        log.info("%s is of other files: looking at them again", index)
         return None
-    return [FileFacts(**fact) for fact in record["facts"]]
+    return [
+        ImageFacts(**{**fact, "box": tuple(fact["box"]) if fact["box"] else None})
+        for fact in record["facts"]
+    ]
 
 
-def _check_readable(images: Sequence[LabelledImage], facts: Sequence[FileFacts]) -> None:
+def _check_readable(images: Sequence[LabelledImage], facts: Sequence[ImageFacts]) -> None:
     errors = [fact.error for fact in facts if fact.error is not None]
     if 2 * len(errors) > len(images):
         raise TrainingError(

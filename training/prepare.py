@@ -1,4 +1,4 @@
-"""Turn labelled images into views, labels, sources and splits, and say what was found."""
+"""Turn labelled images into faces, labels, sources and splits, and say what was found."""
 
 import logging
 from collections import Counter, defaultdict
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.crops import Box
 from training.images import Dataset, LabelledImage
-from training.load import LoadedViews, load_views
-from training.split import difference_hash, find_groups, near_pairs, split_dataset
+from training.load import ImageFacts, load_facts
+from training.split import find_groups, near_pairs, split_dataset
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,11 @@ NAMED_UNREADABLE = 20
 class Prepared:
     """The readable images of a data set, row by row.
 
-    `views` is `(n, side, side, 3)` uint8, `row` picks from it.
+    `boxes` holds the box of each image's largest face, None where none was found.
     """
 
     images: list[LabelledImage]
-    views: NDArray[np.uint8]
-    row: NDArray[np.int64]
+    boxes: list[Box | None]
     file_facts: NDArray[np.float64]
     splits: list[str]
     groups: list[str]
@@ -48,27 +48,25 @@ def prepare(
     threads: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
-    """Decode, find near-duplicates and split.
+    """Find faces and near-duplicates, and split.
 
     `file_facts` holds width, height and bytes per pixel, shape `(n, 3)`.
 
     Raises:
         TrainingError: Too few images are readable, or a split would lack a class.
     """
-    loaded = load_views(dataset.images, folder, threads=threads, progress=progress)
-    row = np.flatnonzero(loaded.readable)
-    images = [dataset.images[index] for index in row]
-    facts = [loaded.facts[index] for index in row]
-    hashes = np.array([difference_hash(loaded.views[index]) for index in row], dtype=np.uint64)
-    pairs = near_pairs(hashes)
+    all_facts = load_facts(dataset.images, folder, threads=threads, progress=progress)
+    readable = [row for row, fact in enumerate(all_facts) if fact.error is None]
+    images = [dataset.images[row] for row in readable]
+    facts = [all_facts[row] for row in readable]
+    pairs = near_pairs(np.array([fact.difference_hash for fact in facts], dtype=np.uint64))
     groups = find_groups(images, pairs, [fact.sha256 for fact in facts])
     splits = split_dataset(images, groups, val_share=val_share, seed=seed)
-    report = _report(dataset, loaded, images, splits, groups, pairs)
+    report = _report(dataset, all_facts, images, splits, groups, pairs)
     log.info("data set: %s", report)
     return Prepared(
         images=images,
-        views=loaded.views,
-        row=row.astype(np.int64),
+        boxes=[fact.box for fact in facts],
         file_facts=np.array(
             [(f.width, f.height, f.size_bytes / (f.width * f.height)) for f in facts]
         ),
@@ -80,7 +78,7 @@ def prepare(
 
 def _report(
     dataset: Dataset,
-    loaded: LoadedViews,
+    facts: list[ImageFacts],
     images: list[LabelledImage],
     splits: list[str],
     groups: list[str],
@@ -89,13 +87,14 @@ def _report(
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for image, split in zip(images, splits, strict=True):
         counts[split][image.source]["fake" if image.label else "real"] += 1
-    digests = Counter(fact.sha256 for fact in loaded.facts if fact.error is None)
-    unreadable = [fact.error for fact in loaded.facts if fact.error is not None]
+    digests = Counter(fact.sha256 for fact in facts if fact.error is None)
+    unreadable = [fact.error for fact in facts if fact.error is not None]
     return {
         "images": len(dataset.images),
         "without_label": dataset.without_label,
         "unreadable": len(unreadable),
         "unreadable_files": unreadable[:NAMED_UNREADABLE],
+        "without_face": sum(fact.error is None and fact.box is None for fact in facts),
         "same_bytes": sum(count - 1 for count in digests.values()),
         "near_duplicate_pairs": len(pairs),
         "near_duplicate_pairs_across_splits": sum(

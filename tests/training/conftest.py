@@ -48,6 +48,8 @@ def run(pictures, tmp_path_factory) -> RunFacts:
             real=[pictures / "real"],
             fake=[pictures / "fake"],
             val_share=0.4,
+            arch="cnn",
+            views=["whole"],
             fit=FitOptions(epochs=2, batch_size=8, seed=3),
         )
     )

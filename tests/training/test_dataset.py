@@ -7,7 +7,7 @@ import pytest
 from fakesweep.errors import TrainingError
 from training.dataset import find_dataset
 from training.images import source_name
-from training.load import load_views
+from training.load import load_facts
 
 MANIFEST_HEAD = "path,label,source,group,split\n"
 
@@ -109,9 +109,9 @@ def test_unreadable_images_are_named_and_more_than_half_are_refused(pictures, tm
     few = find_dataset([broken], [pictures / "fake"]).images
     most = [image for image in few if image.label == 0] + few[-2:]
 
-    loaded = load_views(few, tmp_path)
+    facts = load_facts(few, tmp_path)
 
-    assert (~loaded.readable).sum() == 3
-    assert str(broken / "0.jpg") in loaded.facts[0].error
+    assert sum(fact.error is not None for fact in facts) == 3
+    assert str(broken / "0.jpg") in facts[0].error
     with pytest.raises(TrainingError, match="3 of 5 training images cannot be read"):
-        load_views(most, tmp_path)
+        load_facts(most, tmp_path)

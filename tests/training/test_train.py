@@ -14,9 +14,10 @@ from cli.train import train as train_command
 from fakesweep.errors import TrainingError
 from training.checkpoint import read_checkpoint
 from training.cnn import build_cnn
-from training.evaluate import open_model
 from training.fit import FitOptions
+from training.gather import gather_model
 from training.runs import TrainOptions
+from training.scoring import open_raw
 from training.train import train
 
 PICTURES = ("confusion_matrix.png", "roc.png", "scores.png")
@@ -48,7 +49,7 @@ def test_metrics_cover_both_halves_and_both_launderings(run):
 
 
 def test_the_saved_model_scores_as_the_serving_code_does(run, pictures):
-    detector = open_model(run.model)
+    detector = open_raw(gather_model(str(run.output), run.output.parent))
     views = np.zeros((3, 224, 224, 3), dtype=np.uint8)
 
     scores = detector.score_views(views)
@@ -61,6 +62,7 @@ def test_a_killed_run_goes_on_and_completes(pictures, tmp_path):
     output = tmp_path / "run"
     arguments = ["--real", pictures / "real", "--fake", pictures / "fake", "--output", output]
     arguments += ["--epochs", "400", "--batch-size", "8", "--val-share", "0.4", "--patience", "400"]
+    arguments += ["--arch", "cnn", "--views", "whole"]
     code = "from cli.train import train; train()"
     with subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.PIPE
@@ -81,6 +83,8 @@ def test_a_killed_run_goes_on_and_completes(pictures, tmp_path):
         output=output,
         real=[pictures / "real"],
         fake=[pictures / "fake"],
+        arch="cnn",
+        views=["whole"],
         val_share=0.4,
         resume=True,
         fit=FitOptions(epochs=before + 1, batch_size=8, patience=400),
@@ -114,10 +118,12 @@ def test_bad_run_folders_are_one_clear_line(run, pictures, tmp_path):
     cases = [
         (TrainOptions(run.output, **sides), "is not empty: name another folder, or --resume"),
         (TrainOptions(tmp_path / "new", **sides, resume=True), "nothing to resume"),
-        (TrainOptions(tmp_path / "a", **sides, arch="vgg"), "expected one of cnn; received: vgg"),
+        (TrainOptions(tmp_path / "a", **sides, arch="vgg"), "efficientnetv2b0; received: vgg"),
         (TrainOptions(tmp_path / "file" / "run", **sides), "cannot write the run folder"),
         (
-            TrainOptions(run.output, **sides, val_share=0.2, resume=True),
+            TrainOptions(
+                run.output, **sides, arch="cnn", views=["whole"], val_share=0.2, resume=True
+            ),
             "begun with another val_share: expected 0.4; received: 0.2",
         ),
     ]
