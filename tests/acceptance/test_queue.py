@@ -261,3 +261,25 @@ def test_a_scan_whose_model_no_worker_has_says_so_and_goes_on_when_one_has_it(
     assert judged(facts) == facts["images"]
     log = "".join(path.read_text() for path in tmp_path.glob("log-*"))
     assert log.count("its batches are handed back") == 1
+
+
+@pytest.mark.parametrize("after", [1, 40])
+def test_a_rescan_by_a_condition_killed_at_any_moment_is_taken_up_by_resume(
+    local: Installation, tmp_path: Path, after: int
+) -> None:
+    pictures = write_pictures(tmp_path / "in", 90)
+    local.run("scan", str(tmp_path / "in"), "--model", "small-2")
+    local.environment["FAKESWEEP_MESSAGE_IMAGES"] = "2"
+
+    running = local.start("scan", "--rescan", "--where", "model_version <> current")
+    while not local.run("status", "--json").count('"scan": 2'):
+        assert running.poll() is None
+    local.wait_until(2, lambda facts: judged(facts) >= after)
+    kill(running)
+    between = local.status(2)
+    local.run("resume", "2")
+
+    assert between["status"] == "running"
+    assert local.status(2)["images"] == len(pictures)
+    assert_each_closed_once(local.rows(2), pictures)
+    assert {row["model_version"] for row in local.rows(2)} == {"small-1"}
