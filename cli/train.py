@@ -37,7 +37,7 @@ SHOWN = {
 @click.option(
     "--manifest",
     type=FOLDER,
-    help="CSV with the columns path,label and, if known, source,group,split."
+    help="CSV or Parquet with the columns path,label and, if known, source,group,split."
     " With --real and --fake it only describes the files found there.",
 )
 @click.option(

@@ -1,7 +1,10 @@
 """Finding labelled images, and what bad input gets."""
 
+import csv
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fakesweep.errors import TrainingError
@@ -115,3 +118,27 @@ def test_unreadable_images_are_named_and_more_than_half_are_refused(pictures, tm
     assert str(broken / "0.jpg") in facts[0].error
     with pytest.raises(TrainingError, match="3 of 5 training images cannot be read"):
         load_facts(most, tmp_path)
+
+
+def test_a_parquet_manifest_reads_as_its_csv_twin(pictures, tmp_path):
+    rows = [
+        {"path": str(pictures / name), "label": label, "source": "pair", "group": None}
+        for label, name in ((0, "real/000.jpg"), (1, "fake/000.jpg"), (None, "real/001.jpg"))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "images.parquet")
+    with (tmp_path / "images.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    twin = find_dataset(manifest=tmp_path / "images.csv")
+
+    assert find_dataset(manifest=tmp_path / "images.parquet") == twin
+    assert (len(twin.images), twin.without_label) == (2, 1)
+
+
+def test_a_parquet_manifest_without_labels_is_one_clear_line(tmp_path):
+    pq.write_table(pa.table({"path": ["a.jpg"]}), tmp_path / "images.parquet")
+
+    with pytest.raises(TrainingError, match="column label is missing; received: path"):
+        find_dataset(manifest=tmp_path / "images.parquet")
