@@ -20,7 +20,7 @@ from sklearn.metrics import (
 
 from training.batches import paired_sources
 from training.calibrate import Thresholds
-from training.intervals import auc_interval, images_to_bound, rate_bound, tpr_interval
+from training.intervals import auc_interval, rate_bound, tpr_interval
 from training.risk import area_under_risk, expected_calibration_error
 
 RANKS = (
@@ -212,11 +212,6 @@ def equal_error_rate(labels: Labels, scores: Scores) -> float:
     step = gaps[after] - gaps[before]
     share = -gaps[before] / step if step else 0.0
     return float(false[before] + share * (false[after] - false[before]))
-
-
-def enough_for(fpr: float, reals: int) -> bool:
-    """Tell whether so many real images could bound an FPR at all."""
-    return reals >= images_to_bound(fpr)
 
 
 def _per_million(fp: int, real: int) -> dict[str, float] | None:

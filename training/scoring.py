@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import logit
 from detector.card import Calibration, ModelCard
 from detector.image import decode_image
 from detector.judge import judge_views
@@ -172,8 +171,3 @@ def _judge(
     if judgement.score is None:
         return float("nan"), judgement.reason or judgement.verdict
     return judgement.score, None
-
-
-def log_odds(judged: Judged) -> NDArray[np.float64]:
-    """Return the aggregated logit of each image, shape `(n,)`; NaN where it has none."""
-    return logit(judged.raw)
