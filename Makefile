@@ -1,8 +1,11 @@
 # The same verbs for people and machines. Nothing here needs root or a running server.
-.PHONY: help setup scan check test bench lock
+.PHONY: help setup scan check test bench model lock
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The recipe of the lite model; every choice in it is told in training/EXPERIMENTS.md.
+LITE := --arch lite --weights imagenet --freeze-norms --crop-px 144 --self-made-share 0.08 \
+	--batch-size 32 --epoch-images 6400 --epochs 30 --patience 30 --learning-rate 5e-4 --seed 7
 
 help: ## Show the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -31,6 +34,13 @@ test: $(VENV)/.ready ## All tests, with a real Redis and a real PostgreSQL
 
 bench: $(VENV)/.ready ## Measure a sweep beside a bare loop, and the producer
 	$(BIN)/python -m benchmarks.run
+
+model: $(VENV)/.ready ## Train the lite model again, for hours; goes on where it was stopped: make model MANIFEST=images.csv
+	@test -n "$(MANIFEST)" || { echo 'name the manifest: make model MANIFEST=images.csv' >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-model.lock
+	mkdir -p runs
+	$(BIN)/fakesweep train --manifest "$(MANIFEST)" --output runs/lite $(LITE) \
+		$(if $(wildcard runs/lite/options.json),--resume) 2>&1 | tee -a runs/lite.log
 
 lock: ## Renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
