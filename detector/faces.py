@@ -71,6 +71,10 @@ THIRD_MOST = 0.8
 would need more is dropped without it, since it costs more than both."""
 
 QUARTERS = (0, 2, 1, 3)
+HALF_TURN = 2
+"""The short-range network sees turned faces nearly as well as upright ones. An image in which it sees
+none is turned upside down: of 12 such hard faces 10 are then found, and no false alarm comes with
+them; turning by 90 degrees, too, would bring one."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,9 @@ class FaceFinder:
         if min(height, width) < SMALLEST_PX:
             return []
         small = shrink(pixels, LARGEST_PX)
-        seen = self._find_large(small)
+        seen = self._find_large(small, QUARTERS) or _turn_around(
+            self._find_large(turn(small, HALF_TURN), QUARTERS[:1]), small.shape
+        )
         longer = max(small.shape[:2])
         if not any(_measure_side(box) >= PORTRAIT_SHARE * longer for box, _ in seen):
             seen += self._find_small(small, seen)
@@ -120,12 +126,12 @@ class FaceFinder:
         faces = drop_contained(seen, SAME_FACE)
         return sort_faces([(box * factors, found) for box, found in faces], height, width)
 
-    def _find_large(self, pixels: NDArray[np.uint8]) -> list[Seen]:
-        """Find faces in looks at the whole image."""
+    def _find_large(self, pixels: NDArray[np.uint8], quarters: Sequence[int]) -> list[Seen]:
+        """Find faces in looks at the whole image; a third look is turned by each of `quarters`."""
         for border in BORDERS:
             sightings = self._short.look(pixels, border=border, least_found=LEAST_FOUND)
             merged = merge(sightings.boxes, sightings.found, SAME_FACE)[:MOST_SIGHTINGS]
-            if seen := self._confirm_all(pixels, merged, CONFIRMED, QUARTERS):
+            if seen := self._confirm_all(pixels, merged, CONFIRMED, quarters):
                 return seen
         return []
 
@@ -209,6 +215,12 @@ def sort_faces(seen: list[Seen], height: int, width: int) -> list[Face]:
         right, bottom = min(max(right, left + 1), width), min(max(bottom, top + 1), height)
         faces.append(Face(box=(left, top, right, bottom), found=round(found, 4)))
     return sorted(faces, key=lambda face: (-_measure_area(face.box), face.box))
+
+
+def _turn_around(seen: list[Seen], shape: tuple[int, ...]) -> list[Seen]:
+    """Give boxes of the picture that is upside down in the upright one."""
+    corner = np.array([shape[1], shape[0]] * 2)
+    return [((corner - box)[[2, 3, 0, 1]], found) for box, found in seen]
 
 
 def _place_square(box: Boxes, zoom: float) -> tuple[int, int, int]:

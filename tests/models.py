@@ -7,10 +7,21 @@ from pathlib import Path
 from detector.card import read_card, write_card
 
 SIDE = 224
+JUDGES_FACES = {
+    "card_format": 2,
+    "views": ["face", "native"],
+    "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.017, "largest": 8},
+    "aggregate": "worst_face",
+}
 
 
 def publish_small_model(
-    model_dir: Path, version: str = "small-1", *, seed: int = 7, bias: float = 0.0
+    model_dir: Path,
+    version: str = "small-1",
+    *,
+    seed: int = 7,
+    bias: float = 0.0,
+    finds_faces: bool = False,
 ) -> Path:
     """Save a small Keras model with its card under MODEL_DIR/<version>; gives that folder."""
     import keras
@@ -63,6 +74,8 @@ def publish_small_model(
         "limits": ["Nothing was measured."],
         "forced": False,
     }
+    if finds_faces:
+        card |= JUDGES_FACES
     (folder / "card.json").write_text(json.dumps(card))
     write_card(folder / "card.json", read_card(folder / "card.json"))
     return folder
