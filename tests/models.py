@@ -10,7 +10,7 @@ SIDE = 224
 JUDGES_FACES = {
     "card_format": 2,
     "views": ["face", "native"],
-    "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.017, "largest": 8},
+    "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.026, "largest": 8},
     "aggregate": "worst_face",
 }
 

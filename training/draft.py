@@ -10,6 +10,7 @@ import keras  # type: ignore[import-untyped]  # ships no annotations
 
 from detector.card import ModelCard
 from detector.registry import PublishedModel
+from detector.sharpness import SHARPNESS_FLOOR
 from fakesweep.errors import ModelError
 from training.limits import describe_run, name_limits
 
@@ -21,7 +22,7 @@ WHOLE_FACES: dict[str, Any] = {"finder": "none", "smallest_px": 32}
 FOUND_FACES: dict[str, Any] = {
     "finder": "blaze",
     "smallest_px": 40,
-    "sharpness_floor": 0.017,
+    "sharpness_floor": SHARPNESS_FLOOR,
     "largest": 8,
 }
 OWN_FIELDS = ("architecture", "calibration", "thresholds", "metrics", "history", "views", "faces")

@@ -62,7 +62,7 @@ def face_card_facts(card_facts):
         **card_facts,
         "card_format": 2,
         "views": ["face", "native"],
-        "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.017, "largest": 8},
+        "faces": {"finder": "blaze", "smallest_px": 40, "sharpness_floor": 0.026, "largest": 8},
         "aggregate": "worst_face",
     }
 

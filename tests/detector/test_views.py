@@ -150,13 +150,23 @@ def test_a_small_face_says_so(face_card):
     assert [view.reason for view in views] == [None, "face_too_small"]
 
 
-@pytest.mark.parametrize(("sigma_px", "reason"), [(0.5, None), (8, "face_degraded")])
+@pytest.mark.parametrize(("sigma_px", "reason"), [(0.5, None), (12, "face_degraded")])
 def test_a_blurred_face_says_so(face_card, sigma_px, reason):
     face = cv2.GaussianBlur(dict(golden_views())["cartoon"], (0, 0), sigma_px)
 
     (view,) = make_views(face, face_card, DrawnFaces((46, 46, 178, 178)))
 
     assert view.reason == reason
+
+
+def test_a_sharp_wall_does_not_speak_for_a_blurred_face(face_card):
+    pixels = draw(224, 224)
+    face = cv2.GaussianBlur(dict(golden_views())["cartoon"], (0, 0), 12)
+    pixels[46:178, 46:178] = face[46:178, 46:178]
+
+    (view,) = make_views(pixels, face_card, DrawnFaces((46, 46, 178, 178)))
+
+    assert view.reason == "face_degraded"
 
 
 def test_an_image_without_a_face_has_no_view(face_card):
