@@ -45,7 +45,7 @@ def test_the_exit_status_says_what_was_asked(tmp_path: Path, model_dir: Path) ->
 def test_an_interrupted_scan_stops_cleanly_and_can_be_resumed(
     tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = write_pictures(tmp_path / "in", 300)
+    pictures = write_pictures(tmp_path / "in", 1200)  # more than are judged while `status` starts
     monkeypatch.setenv("FAKESWEEP_MESSAGE_IMAGES", "2")
     running = subprocess.Popen(
         [COMMAND, "scan", str(tmp_path / "in")], stderr=subprocess.PIPE, text=True
