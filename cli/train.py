@@ -157,7 +157,7 @@ def train(
 
     \b
     fakesweep train --real photos/real --fake photos/fake --output runs/mine
-    fakesweep publish runs/mine && fakesweep promote cnn-2
+    fakesweep publish runs/mine && fakesweep promote lite-1
     """
     from cli.context import start
     from fakesweep.errors import TrainingError

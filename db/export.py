@@ -142,9 +142,16 @@ def _jsonl_file(rows: Iterable[Row[Any]], path: Path) -> int:
 
 def _parquet_file(rows: Iterable[Row[Any]], path: Path) -> int:
     import pyarrow as pa  # 0.3 s to import: only where Parquet is asked for
-    from pyarrow import parquet
 
     schema = pa.schema([(name, _arrow_type(pa, verdicts.c[name])) for name in COLUMNS])
+    return write_parquet(rows, path, schema)
+
+
+def write_parquet(rows: Iterable[Sequence[Any]], path: Path, schema: Any) -> int:
+    """Write rows as Parquet by an Arrow schema, one row group after another."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
     count = 0
     with parquet.ParquetWriter(path, schema) as writer:
         iterator = iter(rows)

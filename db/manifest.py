@@ -1,10 +1,9 @@
 """Write labels as a manifest that `train --manifest` reads."""
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
 
-from db.export import ROW_GROUP, whole_file, write_csv
+from db.export import whole_file, write_csv, write_parquet
 from db.labels import Label
 from fakesweep.errors import LedgerError
 
@@ -43,19 +42,10 @@ def _write_csv(rows: Iterable[Row], path: Path) -> int:
 
 def _write_parquet(rows: Iterable[Row], path: Path) -> int:
     import pyarrow as pa  # 0.3 s to import: only where Parquet is asked for
-    from pyarrow import parquet
 
     types = {"label": pa.int64()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in MANIFEST_COLUMNS])
-    count = 0
-    with parquet.ParquetWriter(path, schema) as writer:
-        iterator = iter(rows)
-        while group := list(islice(iterator, ROW_GROUP)):
-            columns = zip(*group, strict=True)
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-            count += len(group)
-    return count
+    return write_parquet(rows, path, schema)
 
 
 _WRITERS: dict[str, Callable[[Iterable[Row], Path], int]] = {

@@ -39,7 +39,7 @@ from training.file_facts import gather_facts, measure_file_facts
 from training.files import write_text
 from training.limits import describe_run, name_limits
 from training.metrics import Scored
-from training.prepare import Prepared, prepare
+from training.prepare import Prepared
 from training.report import (
     LAUNDERED,
     PAGE,
@@ -49,7 +49,7 @@ from training.report import (
     write_pictures,
     write_report,
 )
-from training.runs import FIT, OPTIONS, RUN, find_images
+from training.runs import FIT, OPTIONS, RUN, prepare_run, read_facts
 from training.scoring import Judged, open_raw
 from training.split import CHOOSE, REPORT, TRAIN
 from training.swap import measure_format_swap
@@ -129,43 +129,10 @@ def assess_run(output: Path, *, on_scored: OnScored | None = None) -> dict[str, 
     return rounded
 
 
-def prepare_run(output: Path, options: dict[str, Any]) -> Prepared:
-    """Prepare the data set of a run again; what the trainer decoded is taken up.
-
-    Raises:
-        TrainingError: A directory, the manifest or too many files are gone.
-    """
-    return prepare(
-        find_images(output, options),
-        output,
-        val_share=options["val_share"],
-        seed=options["fit"]["seed"],
-        threads=options["fit"]["threads"],
-    )
-
-
 def gather_splits(prepared: Prepared) -> list[Split]:
     """List the splits that are measured: all but `train`, the two halves of `val` first."""
     names = sorted(set(prepared.splits) - {TRAIN}, key=lambda name: (name not in _HALVES, name))
     return [Split.gather(name, prepared.images, prepared.of_split(name)) for name in names]
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """Read a JSON file of a run folder.
-
-    Raises:
-        TrainingError: It is missing or no JSON.
-    """
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise TrainingError(
-            f"{path.parent} is no fitted run: {path.name} is missing;"
-            " finish it with `fakesweep train --resume`"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {path}: {error}") from error
-    return facts
 
 
 _HALVES = (CHOOSE, REPORT)

@@ -5,11 +5,10 @@ from typing import Any
 
 from detector.registry import PublishedModel, find_model
 from fakesweep.errors import ModelError, TrainingError
-from training.assess import prepare_run, read_facts
 from training.dataset import find_dataset
 from training.evaluate import Split
 from training.gate import compare_models
-from training.runs import OPTIONS, RUN
+from training.runs import OPTIONS, RUN, prepare_run, read_facts
 from training.split import REPORT, TRAIN
 
 SEED, THREADS = 7, 2

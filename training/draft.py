@@ -11,13 +11,13 @@ import keras  # type: ignore[import-untyped]  # ships no annotations
 from detector.card import ModelCard
 from detector.registry import PublishedModel
 from detector.sharpness import SHARPNESS_FLOOR
+from detector.views import WHOLE
 from fakesweep.errors import ModelError
 from training.limits import describe_run, name_limits
+from training.load import SIDE_PX
 
 ARTEFACT = "model.keras"
 TARGET_FPR = 0.01
-SIDE_PX = 224
-WHOLE = ["whole"]
 WHOLE_FACES: dict[str, Any] = {"finder": "none", "smallest_px": 32}
 FOUND_FACES: dict[str, Any] = {
     "finder": "blaze",
@@ -80,8 +80,8 @@ def judging_fields(
     The whole image (card format 1) where no views are named; else the faces that are found, with the
     facts in `faces` in place of the usual ones.
     """
-    if views is None or list(views) == WHOLE:
-        return {"card_format": 1, "views": WHOLE, "faces": WHOLE_FACES, "aggregate": "max"}
+    if views is None or list(views) == [WHOLE]:
+        return {"card_format": 1, "views": [WHOLE], "faces": WHOLE_FACES, "aggregate": "max"}
     return {
         "card_format": 2,
         "views": list(views),

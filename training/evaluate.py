@@ -22,6 +22,7 @@ from training.dataset import find_dataset
 from training.file_facts import cross_file_facts, gather_facts
 from training.images import Dataset, LabelledImage
 from training.metrics import Scored, measure_sources
+from training.prepare import NAMED_UNREADABLE
 from training.report import (
     LAUNDERED,
     PAGE,
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 
 AS_IS, SWAPPED = "", "_swapped"
 WHOLE_SET = "labelled"
-NAMED_UNREADABLE = 20
 
 OnScored = Callable[[str, int, int], None]
 

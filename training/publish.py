@@ -8,8 +8,6 @@ import logging
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,11 @@ from fakesweep.errors import ModelError
 from training.compare import compare_with_current
 from training.draft import ARTEFACT, as_published, bare_fields, draft_card, run_fields
 from training.files import sync_folder
+from training.fresh import run_fresh
 from training.gather import SUFFIX, read_run
 from training.prove import score_golden
 
 log = logging.getLogger(__name__)
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def publish(
@@ -169,11 +166,6 @@ def _sync_files(folder: Path) -> None:
 
 
 def _prove(folder: Path) -> None:
-    command = [sys.executable, "-m", "training.prove", str(folder.resolve())]
-    # S603: the command holds this interpreter and a path of ours, nothing that a shell reads.
-    done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        reason = (done.stdout.strip() or done.stderr.strip() or "no reason given").splitlines()[-1]
+    reason = run_fresh("training.prove", folder)
+    if reason is not None:
         raise ModelError(f"not published: a fresh process could not prove the model: {reason}")

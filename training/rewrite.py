@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.image import decode_image
+from training.load import LIMIT_PX
 
 JPEG_QUALITIES = (75, 95)
 SCREEN_PX = 900
-LIMIT_PX = 100_000_000
 
 Pixels = NDArray[np.uint8]
 Rewrite = Callable[[Pixels, int], Pixels]

@@ -8,13 +8,14 @@ labels, where asked for), `checkpoint.npz`, `model.keras` and `fit.json`; `train
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no annotations
 
+from detector.views import FACE, NATIVE, WHOLE
 from fakesweep.errors import TrainingError
 from training.dataset import find_dataset
 from training.draft import ARTEFACT
@@ -24,12 +25,12 @@ from training.images import Dataset, LabelledImage
 from training.load import SIDE_PX
 from training.manifest import read_manifest
 from training.networks import ARCHITECTURES, FIXED_SIZE
+from training.prepare import Prepared, prepare
 from training.weights import NONE
 
 CHECKPOINT, OPTIONS, FIT, RUN = "checkpoint.npz", "options.json", "fit.json", "run.json"
 LABELS = "labels.csv"
-WHOLE, FACE = "whole", "face"
-VIEWS = {WHOLE: ["whole"], FACE: ["face", "native"]}
+VIEWS = {WHOLE: [WHOLE], FACE: [FACE, NATIVE]}
 """What the network is shown, by the word of `--views`."""
 
 BEGUN_WITH = ("arch", "val_share", "real", "fake", "manifest", "weights", "views")
@@ -102,6 +103,45 @@ def find_images(output: Path, options: dict[str, Any]) -> Dataset:
     # What a person said about an image counts more than the folder that it lies in.
     others = [image for image in dataset.images if image.path not in said]
     return Dataset([*others, *labelled], dataset.without_label)
+
+
+def prepare_run(
+    output: Path,
+    options: dict[str, Any],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Prepare the data set of a run; what was found before is taken up.
+
+    Raises:
+        TrainingError: A directory, the manifest or too many files are gone.
+    """
+    return prepare(
+        find_images(output, options),
+        output,
+        val_share=options["val_share"],
+        seed=options["fit"]["seed"],
+        threads=options["fit"]["threads"],
+        progress=progress,
+    )
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run folder.
+
+    Raises:
+        TrainingError: It is missing or no JSON.
+    """
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"{path.parent} is no fitted run: {path.name} is missing;"
+            " finish it with `fakesweep train --resume`"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"cannot read {path}: {error}") from error
+    return facts
 
 
 def save_model(model: Any, options: TrainOptions) -> Path:

@@ -20,7 +20,8 @@ from detector.model import Detector, load_detector
 from detector.registry import PublishedModel
 from detector.views import View, make_views
 from fakesweep.errors import ImageError
-from training.rewrite import LIMIT_PX, Rewrite
+from training.load import LIMIT_PX
+from training.rewrite import Rewrite
 
 BATCHES = 4
 MISSING = "missing"

@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,33 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.crops import cut_face
-from detector.views import whole_view
+from detector.views import WHOLE, whole_view
 from fakesweep.errors import TrainingError
 from training.augment import LIFE, TURN
 from training.batches import PAIRED_SHARE
 from training.draw import FaceFile, cut_square
 from training.files import write_text
 from training.fit import Fitted, Step, TrainFiles, ValViews, fit_model
+from training.fresh import run_fresh
 from training.load import SIDE_PX, decode_file
 from training.networks import ARCHITECTURES
-from training.prepare import Prepared, prepare
+from training.prepare import Prepared
 from training.runs import (
     CHECKPOINT,
     FIT,
     OPTIONS,
     RUN,
-    WHOLE,
     TrainOptions,
-    find_images,
     open_run,
+    prepare_run,
+    read_facts,
     save_model,
 )
 from training.split import CHOOSE, TRAIN
 from training.weights import NONE, fill_network, find_weights
 
 log = logging.getLogger(__name__)
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -71,15 +67,8 @@ def train(
     weights = find_weights(options.arch, options.weights)
     open_run(options)
     cv2.setNumThreads(1)  # the threads of this run share the work already
-    record = json.loads((options.output / OPTIONS).read_text())
-    prepared = prepare(
-        find_images(options.output, record),
-        options.output,
-        val_share=options.val_share,
-        seed=options.fit.seed,
-        threads=options.fit.threads,
-        progress=on_decoded,
-    )
+    record = read_facts(options.output / OPTIONS)
+    prepared = prepare_run(options.output, record, progress=on_decoded)
     started_from: list[str] = []
 
     def start(network: Any) -> None:
@@ -106,21 +95,12 @@ def train(
         write_text(options.output / FIT, json.dumps(facts, indent=2) + "\n")
     except OSError as error:
         raise TrainingError(f"cannot write the run folder {options.output}: {error}") from error
-    _assess(options.output)
+    reason = run_fresh("training.assess", options.output)
+    if reason is not None:
+        raise TrainingError(
+            f"the fit is kept in {options.output}, but could not be measured: {reason}"
+        )
     return RunFacts(options.output, file, json.loads((options.output / RUN).read_text()))
-
-
-def _assess(output: Path) -> None:
-    """Measure in a fresh process: judging needs TensorFlow, whatever backend the fit ran on."""
-    command = [sys.executable, "-m", "training.assess", str(output.resolve())]
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    # S603: the command holds this interpreter and a path of ours, nothing that a shell reads.
-    done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        reason = (done.stdout.strip() or done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise TrainingError(f"the fit is kept in {output}, but could not be measured: {reason}")
 
 
 def _train_files(prepared: Prepared, files: Sequence[FaceFile]) -> TrainFiles:
