@@ -284,8 +284,8 @@ def _print_report(facts: dict[str, Any], output: Path) -> None:
     swap, file_facts = facts["gates"]["format_swap"], facts["gates"]["file_facts_alone"]
     console.print(
         f"swapping JPEG and PNG between the classes moves AUC by {swap['auc_change']:.3f}, on"
-        f" paired sources by {swap['auc_paired_change']:.3f} (at most {swap['limit']}); width, height and"
-        f" bytes per pixel alone reach AUC {file_facts['auc']:.3f}, on paired sources"
+        f" paired sources by {swap['auc_paired_change']:.3f} (at most {swap['limit']}); width, height,"
+        f" bytes per pixel and quantisation alone reach AUC {file_facts['auc']:.3f}, on paired sources"
         f" {file_facts['auc_paired']:.3f}"
     )
     console.print(f"Wrote {output}; publish it with: fakesweep publish {output}")

@@ -23,6 +23,7 @@ from training.checkpoint import Checkpoint, count_epochs, read_checkpoint, write
 from training.draw import FaceFile
 from training.load import SIDE_PX
 from training.metrics import rank_sources
+from training.transfer import SCALING
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,8 @@ def _take_up(model: Any, options: FitOptions, checkpoint: Path) -> tuple[Checkpo
 def _compile(model: Any, options: FitOptions, *, head_alone: bool) -> Any:
     """Set what is held still, and a fresh optimizer for the rest."""
     for layer in model.layers:
-        layer.trainable = not head_alone or layer is model.layers[-1]
+        if layer.name != SCALING:
+            layer.trainable = not head_alone or layer is model.layers[-1]
     if options.freeze_norms:
         for layer in _norms(model):
             layer.trainable = False

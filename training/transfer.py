@@ -12,6 +12,9 @@ import keras  # type: ignore[import-untyped]  # ships no annotations
 import numpy as np
 
 DROPOUT = 0.3
+SCALING = "normalise"
+"""Name of the layer that brings pixels to the scale of the starting weights; it is never fitted."""
+
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Means of blue, green and red that VGG16 and ResNet50 subtract (keras.applications, "caffe")."""
 
@@ -54,8 +57,8 @@ def _normalise(image: Any, scaling: str) -> Any:
     if scaling == "inside":
         return image
     if scaling == "unit":
-        return keras.layers.Rescaling(1 / 127.5, offset=-1, name="normalise")(image)
-    layer = keras.layers.Conv2D(3, 1, name="normalise", trainable=False)
+        return keras.layers.Rescaling(1 / 127.5, offset=-1, name=SCALING)(image)
+    layer = keras.layers.Conv2D(3, 1, name=SCALING, trainable=False)
     x = layer(image)
     to_bgr = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
     layer.set_weights([to_bgr, -np.array(CAFFE_MEAN, dtype=np.float32)])

