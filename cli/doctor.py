@@ -106,7 +106,7 @@ def _check_test_image(settings: "Settings") -> str:
     from detector.golden import golden_views
     from producer.here import sweep_here
     from producer.scan import begin_scan
-    from producer.sources import local_sources
+    from producer.sources import named_sources
 
     with tempfile.TemporaryDirectory(prefix="fakesweep-doctor-") as folder:
         url = f"sqlite:///{folder}/doctor.db"
@@ -120,7 +120,7 @@ def _check_test_image(settings: "Settings") -> str:
             prepare(ledger)
             opened = begin_scan(
                 ledger,
-                local_sources([str(image)], None),
+                named_sources([str(image)], None),
                 settings=apart,
                 model=None,
                 rescan=False,

@@ -1,6 +1,7 @@
 """`fakesweep explain`: one image's verdict, faces and heat map."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,26 +35,27 @@ def explain(image: str, output: Path | None, model_version: str | None, as_json:
 
     Exit status: 0 not flagged, 1 fake, 2 error.
     """
-    from fakesweep.uri import uri_of_path
+    from fakesweep.uri import is_remote, split_member, uri_of_name
     from worker.detectors import LoadedDetectors
     from worker.explain import check_output, draw_explanation, judge_one, write_picture
     from worker.models import check_model
-    from worker.prepare import Limits
+    from worker.threads import ImageThreads
 
     settings = start()
-    if not Path(image).exists():
+    uri = uri_of_name(image)
+    if not is_remote(uri) and split_member(uri) is None and not Path(image).exists():
         raise SourceError(f"{image} does not exist")
     if output is not None:
         check_output(output, Path(image))
-    limits = Limits(settings.limit_px, settings.limit_bytes)
     detector = LoadedDetectors(settings).get(check_model(settings, model_version))
-    outcome = judge_one(uri_of_path(image), detector, limits)
-    if outcome.verdict is None:
-        raise FakesweepError(f"{image}: {outcome.error_code}: {outcome.error_message}")
-    faces = json.loads(outcome.faces or "[]")
+    with closing(ImageThreads(settings)) as threads:
+        outcome = judge_one(uri, detector, threads)
+        if outcome.verdict is None:
+            raise FakesweepError(f"{image}: {outcome.error_code}: {outcome.error_message}")
+        faces = json.loads(outcome.faces or "[]")
+        if output is not None:
+            write_picture(draw_explanation(outcome, faces, detector, threads), output)
     facts = _collect(outcome, faces, detector.card)
-    if output is not None:
-        write_picture(draw_explanation(outcome, faces, detector, limits), output)
     click.echo(json.dumps(facts) if as_json else _format(facts))
     return 1 if outcome.verdict == "fake" else 0
 

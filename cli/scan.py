@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 @click.option("--hidden", is_flag=True, help="Scan names that begin with a dot, too.")
 @click.option("--follow-symlinks", is_flag=True, help="Follow links found inside directories.")
 @click.option(
+    "--archives/--no-archives",
+    default=True,
+    show_default=True,
+    help="Look into zip and tar archives.",
+)
+@click.option(
     "--model", metavar="VERSION", help="Judge with this model version.  [default: current]"
 )
 @click.option("--rescan", is_flag=True, help="Judge all images, unchanged ones and copies too.")
@@ -66,6 +72,7 @@ def scan(
     exclude: tuple[str, ...],
     hidden: bool,
     follow_symlinks: bool,
+    archives: bool,
     model: str | None,
     rescan: bool,
     where: str | None,
@@ -74,7 +81,10 @@ def scan(
     fail_on: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Sweep SOURCES (directories and files) and record a verdict for every image.
+    """Sweep SOURCES and record a verdict for every image.
+
+    A source is a directory, a file, an archive, a manifest (.csv, .jsonl or .parquet with a column
+    uri) or a URL of a bucket (s3://, gs://, az:// or another that fsspec opens).
 
     Without a broker (FAKESWEEP_BROKER_URL) the images are judged here, with one by the workers.
     Images unchanged since their last verdict by the same model version are not judged again.
@@ -84,19 +94,20 @@ def scan(
     Exit status: 0 nothing flagged, 1 fakes found, 2 error, 130 interrupted.
     """
     from producer.scan import begin_scan
-    from producer.sources import judged_sources, local_sources
+    from producer.sources import judged_sources, named_sources
 
     settings = start()
     if not wait and not settings.broker_url:
         raise SettingError("--no-wait needs a broker and workers; set FAKESWEEP_BROKER_URL")
     if where is None:
-        checked = local_sources(
+        checked = named_sources(
             sources,
             files_from,
             include=include,
             exclude=exclude,
             hidden=hidden,
             follow_symlinks=follow_symlinks,
+            archives=archives,
         )
     elif not rescan:
         raise SettingError("--where chooses images to judge again; give --rescan with it")

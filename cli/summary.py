@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from fakesweep.errors import UnreachableImage
 from fakesweep.settings import Settings, mask_url
 
 if TYPE_CHECKING:
@@ -74,5 +75,7 @@ def print_summary(progress: "Progress", failures: dict[str, int], settings: Sett
     ]
     if scan.open:
         commands.append(f"fakesweep {'resume' if scan.paused else 'status'} {scan.id}")
+    elif UnreachableImage.code in failures:
+        commands.append(f"fakesweep resume {scan.id}   (tries what was unreachable again)")
     for command in commands:
         console.print(f"  {command}", soft_wrap=True, markup=False)

@@ -52,6 +52,7 @@ class ChosenVerdict:
 
     id: int
     uri: str
+    record: str | None
 
 
 def freeze(ledger: Ledger, sql: str, current: str) -> Condition:
@@ -96,11 +97,16 @@ def choose_verdicts(
     meets = text(f"(\n{sql}\n)")
     if names_current:
         meets = meets.bindparams(bindparam(CURRENT, condition.current))
-    query = select(latest.c.id, latest.c.uri).where(meets).order_by(latest.c.id).limit(limit)
+    query = (
+        select(latest.c.id, latest.c.uri, latest.c.record)
+        .where(meets)
+        .order_by(latest.c.id)
+        .limit(limit)
+    )
     if paths:
         query = query.where(lies_under(latest.c.uri, paths))
     with read_only(ledger, condition.sql) as connection:
-        return [ChosenVerdict(row.id, row.uri) for row in connection.execute(query)]
+        return [ChosenVerdict(*row) for row in connection.execute(query)]
 
 
 def _columns(ledger: Ledger) -> list[ColumnElement[Any]]:

@@ -41,6 +41,7 @@ class ImageOutcome:
     sha256: str | None = None
     size_bytes: int | None = None
     mtime: float | None = None
+    etag: str | None = None
     width: int | None = None
     height: int | None = None
     format: str | None = None

@@ -23,7 +23,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from db.places import lies_under
 from db.scans import Scan, scan_of_row
 from db.schema import scans, verdicts
-from fakesweep.uri import uri_of_path
+from fakesweep.uri import uri_of_name
 
 CLOSED = ("done", "failed")
 
@@ -97,7 +97,7 @@ def count_scores(
     """
     group: ColumnElement[Any] = literal("")
     if below is not None:
-        prefix = uri_of_path(below).rstrip("/") + "/"
+        prefix = uri_of_name(below).rstrip("/") + "/"
         rest = func.substr(verdicts.c.uri, len(prefix) + 1)
         inside = and_(lies_under(verdicts.c.uri, [below]), rest.contains("/"))
         group = case((inside, first_folder(rest)), else_="")

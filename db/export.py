@@ -20,8 +20,9 @@ from fakesweep.errors import LedgerError
 COLUMNS = (
     "scan_id", "uri", "status", "verdict", "score", "model_version", "error_code", "error_message",
     "sha256", "size_bytes", "mtime", "width", "height", "format", "faces", "attempts", "decided_at",
-    "frames", "reused", "reason",
+    "frames", "reused", "reason", "etag",
 )  # fmt: skip
+RECORD = "record"
 STDOUT = "-"
 FETCHED_ROWS = 5000
 ROW_GROUP = 50_000
@@ -41,11 +42,32 @@ class Selection:
 
 
 def select_rows(selection: Selection) -> Select[Any]:
-    """Build the query of a selection, columns as in `COLUMNS`, oldest row first."""
-    source: Any = verdicts
+    """Build the query of a selection, columns as in `COLUMNS` and the record, oldest row first."""
+    source = _source(selection)
+    query = select(*(source.c[name] for name in (*COLUMNS, RECORD))).order_by(source.c.id)
+    return _narrow(query, source, selection)
+
+
+def record_names(connection: Connection, selection: Selection) -> list[str]:
+    """List what manifests said beside the names of the selected images, in order of appearance."""
+    source = _source(selection)
+    query = select(source.c[RECORD]).where(source.c[RECORD].is_not(None)).order_by(source.c.id)
+    records = connection.execution_options(stream_results=True, yield_per=FETCHED_ROWS).execute(
+        _narrow(query, source, selection)
+    )
+    names: dict[str, None] = {}
+    for record in records.scalars():
+        names.update(dict.fromkeys(json.loads(record)))
+    return list(names)
+
+
+def _source(selection: Selection) -> Any:
     if selection.latest:
-        source = table("latest_verdicts", *(column(c.name, c.type) for c in verdicts.columns))
-    query = select(*(source.c[name] for name in COLUMNS)).order_by(source.c.id)
+        return table("latest_verdicts", *(column(c.name, c.type) for c in verdicts.columns))
+    return verdicts
+
+
+def _narrow(query: Select[Any], source: Any, selection: Selection) -> Select[Any]:
     if selection.scan_id is not None:
         query = query.where(source.c.scan_id == selection.scan_id)
     if selection.verdicts:
@@ -65,22 +87,40 @@ def stream_rows(connection: Connection, selection: Selection) -> Iterator[Row[An
 def export_rows(connection: Connection, selection: Selection, output: str) -> int:
     """Write a selection to a file, whose ending names the format; `-` is CSV on standard output.
 
-    A file appears whole or not at all. Returns the number of rows.
+    Columns of a manifest follow ours under their own names, or `manifest_NAME` where one of ours has
+    the name. A file appears whole or not at all. Returns the number of rows.
 
     Raises:
         LedgerError: The ending is unknown, or the file cannot be written.
     """
-    rows = stream_rows(connection, selection)
-    if output == STDOUT:
-        return write_csv(rows, sys.stdout)
     write = _WRITERS.get(Path(output).suffix.lower())
-    if write is None:
+    if write is None and output != STDOUT:
         raise LedgerError(
             f"the export {output!r} ends in {Path(output).suffix!r};"
             f" expected one of {', '.join(_WRITERS)} or - for standard output"
         )
+    names = record_names(connection, selection)
+    rows = stream_rows(connection, selection)
+    if write is None:
+        return write_csv(_flat(rows, names), sys.stdout, _columns(names))
     with whole_file(output) as partial:
-        return write(rows, partial)
+        return write(rows, partial, names)
+
+
+def _columns(names: Sequence[str]) -> list[str]:
+    return [*COLUMNS, *(f"manifest_{name}" if name in COLUMNS else name for name in names)]
+
+
+def _flat(rows: Iterable[Row[Any]], names: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Put each row's record into columns of its own."""
+    for row in rows:
+        said = json.loads(row[-1]) if row[-1] else {}
+        yield [*row[:-1], *(_cell(said.get(name)) for name in names)]
+
+
+def _cell(value: Any) -> str | None:
+    """Write what a manifest said as text; what is no text as JSON."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 @contextmanager
@@ -124,27 +164,31 @@ def neutral_cell(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _csv_file(rows: Iterable[Row[Any]], path: Path) -> int:
+def _csv_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        return write_csv(rows, stream)
+        return write_csv(_flat(rows, names), stream, _columns(names))
 
 
-def _jsonl_file(rows: Iterable[Row[Any]], path: Path) -> int:
+def _jsonl_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
     count = 0
+    columns = _columns(names)[len(COLUMNS) :]
     with path.open("w", encoding="utf-8") as stream:
         for row in rows:
             count += 1
-            fields = dict(zip(COLUMNS, row, strict=True))
+            fields = dict(zip((*COLUMNS, RECORD), row, strict=True))
             fields["faces"] = json.loads(fields["faces"]) if fields["faces"] else None
+            said = json.loads(record) if (record := fields.pop(RECORD)) else {}
+            fields |= {column: said.get(name) for column, name in zip(columns, names, strict=True)}
             stream.write(json.dumps(fields, default=datetime.isoformat, ensure_ascii=False) + "\n")
     return count
 
 
-def _parquet_file(rows: Iterable[Row[Any]], path: Path) -> int:
+def _parquet_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
     import pyarrow as pa  # 0.3 s to import: only where Parquet is asked for
 
-    schema = pa.schema([(name, _arrow_type(pa, verdicts.c[name])) for name in COLUMNS])
-    return write_parquet(rows, path, schema)
+    said = [(name, pa.string()) for name in _columns(names)[len(COLUMNS) :]]
+    ours = [(name, _arrow_type(pa, verdicts.c[name])) for name in COLUMNS]
+    return write_parquet(_flat(rows, names), path, pa.schema([*ours, *said]))
 
 
 def write_parquet(rows: Iterable[Sequence[Any]], path: Path, schema: Any) -> int:
@@ -173,7 +217,7 @@ def _arrow_type(pa: Any, source: Column[Any]) -> Any:
     return pa.bool_() if source.name == "reused" else pa.int64()
 
 
-_WRITERS: dict[str, Callable[[Iterable[Row[Any]], Path], int]] = {
+_WRITERS: dict[str, Callable[[Iterable[Row[Any]], Path, Sequence[str]], int]] = {
     ".csv": _csv_file,
     ".jsonl": _jsonl_file,
     ".parquet": _parquet_file,

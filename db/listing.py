@@ -12,11 +12,19 @@ LOOKUP = 5000  # names in one IN list; SQLite allows 32,766 variables in a state
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One image as its source lists it: size in bytes, mtime in seconds since 1970."""
+    """One image as its source lists it.
+
+    Attributes:
+        mtime: Seconds since 1970.
+        etag: Names its content, where its bucket or archive does.
+        record: JSON of what a manifest says beside its name.
+    """
 
     uri: str
     size_bytes: int | None
     mtime: float | None
+    etag: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class KnownVerdict:
 
     size_bytes: int | None
     mtime: float | None
+    etag: str | None
     verdict: str | None
 
 
@@ -35,7 +44,13 @@ def known_verdicts(
     known: dict[str, KnownVerdict] = {}
     for first in range(0, len(uris), LOOKUP):
         rows = connection.execute(
-            select(verdicts.c.uri, verdicts.c.size_bytes, verdicts.c.mtime, verdicts.c.verdict)
+            select(
+                verdicts.c.uri,
+                verdicts.c.size_bytes,
+                verdicts.c.mtime,
+                verdicts.c.etag,
+                verdicts.c.verdict,
+            )
             .where(
                 verdicts.c.uri.in_(uris[first : first + LOOKUP]),
                 verdicts.c.model_version == model_version,
@@ -69,6 +84,8 @@ def record_batches(
                     "status": "queued",
                     "size_bytes": image.size_bytes,
                     "mtime": image.mtime,
+                    "etag": image.etag,
+                    "record": image.record,
                     "attempts": 0,
                     "reused": False,
                 }

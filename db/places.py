@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.sql import ColumnExpressionArgument
 
-from fakesweep.uri import file_url, uri_of_path
+from fakesweep.uri import INSIDE, file_url, is_remote, uri_of_path
 
 
 def lies_under(uri: ColumnElement[str], paths: Iterable[str]) -> ColumnElement[bool]:
@@ -16,7 +16,10 @@ def lies_under(uri: ColumnElement[str], paths: Iterable[str]) -> ColumnElement[b
     tests: list[ColumnExpressionArgument[bool]] = []
     for path in paths:
         # Below a folder with a readable name may be names that are not: they begin differently.
-        for name in dict.fromkeys((uri_of_path(path), file_url(path))):
+        for name in (path,) if is_remote(path) else (uri_of_path(path), file_url(path)):
             below = name.rstrip("/")
-            tests += [uri == name, and_(uri > below + "/", uri < below + "0")]  # "0" follows "/"
+            for mark in ("/", INSIDE):  # a directory, or an archive
+                end = mark[:-1] + chr(ord(mark[-1]) + 1)
+                tests.append(and_(uri > below + mark, uri < below + end))
+            tests.append(uri == name)
     return or_(false(), *tests)

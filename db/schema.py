@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0002"  # head of db/migrations; a test keeps the two equal
+SCHEMA_REVISION = "0003"  # head of db/migrations; a test keeps the two equal
 
 metadata = MetaData()
 # Byte order, so that PostgreSQL's index also serves `uri LIKE '/archive/2024/%'`.
@@ -120,6 +120,8 @@ verdicts = Table(
     Column("frames", Integer),
     Column("reused", Boolean, nullable=False),  # verdict of identical bytes, not judged again
     Column("reason", Text),  # why it is uncertain although a face was found; else empty
+    Column("etag", Text),  # what its bucket or archive calls its content; empty for files
+    Column("record", Text),  # JSON: the other columns of the manifest that named it
     UniqueConstraint("scan_id", "uri", name="uq_verdicts_scan_uri"),
     Index("ix_verdicts_batch", "batch_id"),
     Index("ix_verdicts_uri", "uri", "decided_at", "id"),

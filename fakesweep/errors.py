@@ -16,6 +16,8 @@ FakesweepError                  one line for the user; the command exits with 2
     ├── ImageTooLarge           `too_large`    more pixels or bytes than the limits allow
     ├── MissingImage            `missing`      gone since it was listed
     ├── ForbiddenImage          `forbidden`    the file may not be read
+    ├── EncryptedImage          `encrypted`    a member of an archive that asks for a password
+    ├── UnreachableImage        `unreachable`  the storage did not answer; `resume` tries it again
     ├── CrashedImage            `crashed`      it ended every worker process that tried it
     └── InternalImageError      `internal`     an unexpected failure, logged with its traceback
 """
@@ -97,6 +99,18 @@ class ForbiddenImage(ImageError):
     code = "forbidden"
 
 
+class EncryptedImage(ImageError):
+    """The member of an archive is encrypted."""
+
+    code = "encrypted"
+
+
+class UnreachableImage(ImageError):
+    """The storage did not answer, however often it was asked."""
+
+    code = "unreachable"
+
+
 class CrashedImage(ImageError):
     """The image ended every worker process that tried it."""
 
@@ -117,6 +131,8 @@ ERROR_CODES = {
         ImageTooLarge,
         MissingImage,
         ForbiddenImage,
+        EncryptedImage,
+        UnreachableImage,
         CrashedImage,
         InternalImageError,
     )

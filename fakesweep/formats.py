@@ -1,4 +1,4 @@
-"""What an image file looks like from outside: usual name endings, and its first bytes."""
+"""What image files and archives look like from outside: usual name endings, and first bytes."""
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -32,6 +32,20 @@ IMAGE_SUFFIXES = frozenset(
         ".hif",
         ".jxl",
     ]
+)
+
+ARCHIVE_SUFFIXES = (
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tar.zst",
+    ".tzst",
 )
 
 SNIFFED_BYTES = 16

@@ -91,6 +91,30 @@ class Settings(BaseSettings):
         ge=1,
         description="Most bytes of a file; one above it is `too_large` and is not read.",
     )
+    reads: int = Field(
+        default=16,
+        ge=1,
+        le=1024,
+        description="Most reads of one process from buckets and archives at a time.",
+    )
+    archive_members: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Most members of an archive; one with more is `too_large` and is not opened.",
+    )
+    archive_bytes: int = Field(
+        default=64 * 1024 * MIB,
+        ge=1,
+        description="Most bytes of an archive's members together; above it is `too_large`.",
+    )
+    archive_ratio: int = Field(
+        default=200,
+        ge=1,
+        description="Most bytes that a byte of an archive unpacks to, once more than 256 MiB come out.",
+    )
+    archive_depth: int = Field(
+        default=3, ge=1, le=16, description="Most archives inside each other that are opened."
+    )
     task_time_limit_s: int = Field(
         default=1500,
         ge=10,

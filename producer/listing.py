@@ -8,7 +8,7 @@ from db.ledger import Ledger
 from db.listing import FoundImage, KnownVerdict, known_verdicts, record_batches, without_recorded
 from db.scans import Scan, count_found, end_listing, hold_listing, other_scan_with_model
 from fakesweep.settings import Settings
-from producer.walk import Findings
+from producer.findings import Findings
 
 GROUP_BATCHES = 16  # batches recorded in one transaction
 GROUP_S = 1.0  # a slow list is recorded at least this often
@@ -113,4 +113,8 @@ def _record_group(
 def _is_unchanged(image: FoundImage, known: KnownVerdict | None) -> bool:
     if known is None or known.verdict is None:  # new, or it failed: then it is tried again
         return False
+    if image.mtime is None and image.etag is None:  # its place does not tell versions apart
+        return False
+    if image.etag is not None:
+        return (image.size_bytes, image.etag) == (known.size_bytes, known.etag)
     return (image.size_bytes, image.mtime) == (known.size_bytes, known.mtime)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from fakesweep.errors import SourceError
-from fakesweep.uri import path_of_uri
+from fakesweep.uri import uri_of_name
 from producer.sources import STDIN, printable
 
 BLOCK = 65536
@@ -16,9 +16,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_names(files_from: str, working_dir: str) -> Iterator[str | None]:
-    """Give the paths of a list, separated by NUL if its beginning holds one, else by newline.
+    """Give the URIs of a list, separated by NUL if its beginning holds one, else by newline.
 
-    Relative names begin in `working_dir`; `file://` URLs are taken too. None is given whenever a
+    Relative names begin in `working_dir`; URLs and members of archives are taken too. None is given whenever a
     pipe has had nothing to read for a while.
 
     Raises:
@@ -35,7 +35,7 @@ def read_names(files_from: str, working_dir: str) -> Iterator[str | None]:
         raise SourceError(f"the list of names {shown} cannot be read: {error}") from error
     try:
         for name in _split(descriptor):
-            yield None if name is None else _path(name, working_dir)
+            yield None if name is None else _uri(name, working_dir)
     except OSError as error:
         raise SourceError(f"the list of names {shown} cannot be read: {error}") from error
     except ValueError as error:
@@ -78,5 +78,5 @@ def _checked(name: bytes, separator: bytes) -> bytes:
     return name.removesuffix(b"\r") if separator == b"\n" else name  # lists made on Windows
 
 
-def _path(name: bytes, working_dir: str) -> str:
-    return os.path.join(working_dir, path_of_uri(os.fsdecode(name)))  # noqa: PTH118
+def _uri(name: bytes, working_dir: str) -> str:
+    return uri_of_name(os.fsdecode(name), working_dir)

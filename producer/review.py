@@ -10,7 +10,7 @@ from db.labels import Label, judged_hashes
 from db.ledger import Ledger
 from fakesweep.contents import hash_file
 from fakesweep.errors import SourceError
-from fakesweep.uri import FILE_URL, path_of_uri, uri_of_path
+from fakesweep.uri import path_of_uri, uri_of_name
 
 LABELS = {"real": 0, "fake": 1, "0": 0, "1": 1}
 
@@ -67,7 +67,7 @@ def make_labels(
     Raises:
         SourceError: An image is neither a file nor known to the ledger by its content.
     """
-    uris = [_uri(said.image) for said in reviewed]
+    uris = [uri_of_name(said.image) for said in reviewed]
     hashes = [hash_file(path_of_uri(uri)) for uri in uris]
     gone = [uri for uri, sha256 in zip(uris, hashes, strict=True) if sha256 is None]
     with ledger.read() as connection:
@@ -83,9 +83,3 @@ def make_labels(
             )
         labels.append(Label(uri, sha256, said.label, who, at, said.note))
     return labels
-
-
-def _uri(image: str) -> str:
-    if "://" in image and not image.startswith(FILE_URL):
-        return image  # an image of a bucket: the ledger names it as it stands
-    return uri_of_path(path_of_uri(image))

@@ -13,12 +13,15 @@ from db.ledger import Ledger
 from db.listing import FoundImage
 from db.scans import Scan, create_scan, get_scan, restart_listing, set_paused
 from db.tending import count_waiting, expire_worker, reap, running_workers, take_back_scan
+from db.unreachable import requeue_unreachable
 from fakesweep.errors import NothingToJudge, SourceError
 from fakesweep.settings import Settings
 from producer.again import find_judged
+from producer.findings import Findings
 from producer.sources import Sources, check_again
-from producer.walk import Findings, find_images
+from producer.walk import find_images
 from worker.models import check_model
+from worker.read import archive_limits
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ def begin_scan(
     if sources.where is not None:
         sources = replace(sources, where=freeze(ledger, sources.where.sql, version))
     findings = Findings()
-    images = _list(ledger, sources, findings, names=True)
+    images = _list(ledger, sources, findings, settings)
     first = next((image for image in images if image is not None), None)
     if first is None and sources.where is not None:
         below = f" below {', '.join(sources.paths)}" if sources.paths else ""
@@ -75,11 +78,16 @@ def begin_scan(
 
 
 def _list(
-    ledger: Ledger, sources: Sources, findings: Findings, *, names: bool
+    ledger: Ledger,
+    sources: Sources,
+    findings: Findings,
+    settings: Settings,
+    *,
+    names: bool = True,
 ) -> Iterator[FoundImage | None]:
     if sources.where is not None:
         return find_judged(ledger, sources.where, sources.paths)
-    return find_images(sources, findings, names=names)
+    return find_images(sources, findings, archive_limits(settings), names=names)
 
 
 def _no_image(sources: Sources, findings: Findings) -> str:
@@ -98,6 +106,8 @@ def reopen_scan(
 ) -> OpenedScan:
     """Let an open scan go on: unpause it, recover what was lost, list the rest of its sources.
 
+    A scan that is done is opened again for its images that were out of reach.
+
     Args:
         broker_holds: Messages that wait in the broker. Where they are fewer than the ledger says,
             messages were lost, and every batch of the scan that is not claimed is sent again.
@@ -107,8 +117,12 @@ def reopen_scan(
         ModelError: Its model version is not here any more.
         SourceError: Its listing is not complete, and a source is gone; nothing is changed.
     """
-    with ledger.read() as connection:
+    with ledger.write() as connection:
+        get_scan(connection, scan_id)
+        again = requeue_unreachable(connection, scan_id, batch_images=settings.message_images)
         scan = get_scan(connection, scan_id)
+    if again:
+        log.info("scan %d: %d images that were out of reach to try again", scan_id, again)
     if not scan.open:
         return OpenedScan(scan, None)
     check_model(settings, scan.model_version)
@@ -133,7 +147,8 @@ def reopen_scan(
         return OpenedScan(scan, None)
     if not sources.repeatable:
         findings.add_problem("its list of names came through a pipe and cannot be read to its end")
-    return OpenedScan(scan, _list(ledger, sources, findings, names=sources.repeatable), findings)
+    images = _list(ledger, sources, findings, settings, names=sources.repeatable)
+    return OpenedScan(scan, images, findings)
 
 
 def _is_gone(worker: str) -> bool:

@@ -9,10 +9,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from db.again import Condition
-from fakesweep.errors import SourceError
-from fakesweep.uri import absolute_path, path_of_uri
+from fakesweep.errors import ForbiddenImage, MissingImage, SourceError, UnreachableImage
+from fakesweep.uri import absolute_path, is_remote, path_of_uri
 
 STDIN = "-"
+MANIFEST_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,13 @@ class Sources:
     """The sources of a scan.
 
     Attributes:
-        paths: Directories and files, absolute.
+        paths: Directories and files, absolute; URLs; manifests among both.
         files_from: A file of names, newline- or NUL-separated; `-` is standard input.
         include: A file counts only if it matches one of these globs; empty: all do.
         exclude: A file or directory that matches one of these globs is left out.
         hidden: Whether names that begin with a dot count.
         follow_symlinks: Whether links found inside a directory are followed.
+        archives: Whether archives are opened.
         working_dir: Where relative names of a list begin.
         repeatable: Whether the list can be read again; standard input and pipes cannot.
         where: Images come from the ledger: those whose latest verdict meets this condition, and
@@ -38,6 +40,7 @@ class Sources:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     follow_symlinks: bool = False
+    archives: bool = True
     working_dir: str = "/"
     repeatable: bool = True
     where: Condition | None = None
@@ -57,25 +60,26 @@ class Sources:
 def judged_sources(paths: Sequence[str], where: str) -> Sources:
     """Take images from the ledger, by a condition on their latest verdict; paths may be gone."""
     return Sources(
-        paths=tuple(dict.fromkeys(absolute_path(path_of_uri(path)) for path in paths)),
+        paths=tuple(dict.fromkeys(map(_absolute, paths))),
         where=Condition(where),
     )
 
 
-def local_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
-    """Check the sources of a new scan and make their paths absolute.
+def named_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
+    """Check the sources of a new scan: directories, files, manifests and URLs; make paths absolute.
 
     A directory that lies inside another one, and a source given twice, is dropped.
 
     Raises:
-        SourceError: A source does not exist, is no file or directory, or may not be read.
+        SourceError: A source does not exist, is no file or directory, or may not be read; a scheme
+            is unknown; a manifest has no column `uri`.
     """
     if not paths and files_from is None:
         raise SourceError("nothing to scan; give a directory, a file or --files-from FILE")
     for path in paths:
         _check(path)
-    absolute = dict.fromkeys(absolute_path(path) for path in paths)
-    folders = {path for path in absolute if os.path.isdir(path)}  # noqa: PTH112
+    absolute = dict.fromkeys(map(_absolute, paths))
+    folders = {path for path in absolute if not is_remote(path) and os.path.isdir(path)}  # noqa: PTH112
     kept = [
         path
         for path in absolute
@@ -112,11 +116,36 @@ def check_again(sources: Sources) -> None:
 
 
 def _check(path: str) -> None:
-    shown = printable(path)
     if not path:
         raise SourceError("a source is empty; give a directory or a file")
-    if "://" in path:
-        raise SourceError(f"source {shown}: only directories and files are read, not URLs")
+    if is_remote(path):
+        _check_remote(path)
+    else:
+        _check_local(path_of_uri(path))
+    if is_manifest(path):
+        from producer.manifest import check_manifest
+
+        check_manifest(path)
+
+
+def _check_remote(path: str) -> None:
+    from worker.bucket import describe_object  # the clients of buckets: only where one is named
+
+    shown = printable(path)
+    try:
+        describe_object(path)
+    except ForbiddenImage as error:
+        raise SourceError(
+            f"source {shown} may not be read: {error}; check the credentials"
+        ) from error
+    except MissingImage as error:
+        raise SourceError(f"source {shown} does not exist; check the bucket and the key") from error
+    except UnreachableImage as error:
+        raise SourceError(f"source {shown} is out of reach: {error}") from error
+
+
+def _check_local(path: str) -> None:
+    shown = printable(path)
     try:
         if os.path.isdir(path):  # noqa: PTH112  (a path may hold bytes that pathlib prints badly)
             with os.scandir(path):
@@ -143,6 +172,15 @@ def _check_list(path: str) -> None:
         raise SourceError(f"the list of names {shown} is a directory; expected a file of names")
     if not os.access(path, os.R_OK):
         raise SourceError(f"the list of names {shown} may not be read by this user")
+
+
+def _absolute(path: str) -> str:
+    return path.rstrip("/") if is_remote(path) else absolute_path(path_of_uri(path))
+
+
+def is_manifest(path: str) -> bool:
+    """Tell by its ending whether a source is a manifest."""
+    return path.lower().endswith(MANIFEST_SUFFIXES)
 
 
 def printable(path: str) -> str:

@@ -1,41 +1,26 @@
-"""Find the images of directories, files and lists of names, one at a time."""
+"""Find the images of all sources, one at a time; those of directories and files by itself."""
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 from db.listing import FoundImage
+from fakesweep.errors import ImageError, SourceError
 from fakesweep.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, looks_like_image
-from fakesweep.uri import LONGEST_URI, uri_of_path
+from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member, uri_of_path
+from producer.archives import ArchiveWalk
+from producer.buckets import BucketWalk
+from producer.choice import Choice
+from producer.findings import Findings
+from producer.manifest import read_manifest
 from producer.names import read_names
-from producer.sources import Globs, Sources, printable
-
-SHOWN_PROBLEMS = 5
-
-
-@dataclass
-class Findings:
-    """What a listing met besides images."""
-
-    passed_over: int = 0
-    problem_count: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def add_problem(self, text: str) -> None:
-        """Note what could not be listed; the first few are kept in words."""
-        self.problem_count += 1
-        if len(self.problems) < SHOWN_PROBLEMS:
-            self.problems.append(text)
-
-    def in_words(self) -> list[str]:
-        """Give the noted problems, and how many more there were."""
-        more = self.problem_count - len(self.problems)
-        return [*self.problems, *([f"and {more} more"] if more else [])]
+from producer.sources import Globs, Sources, is_manifest, printable
+from worker.archive import ArchiveLimits
+from worker.bucket import describe_object
 
 
 def find_images(
-    sources: Sources, findings: Findings, *, names: bool = True
+    sources: Sources, findings: Findings, limits: ArchiveLimits, *, names: bool = True
 ) -> Iterator[FoundImage | None]:
     """List the images of all sources, holding no more than one directory's sub-directories.
 
@@ -49,38 +34,86 @@ def find_images(
     Raises:
         SourceError: The list of names cannot be read, or is none.
     """
-    walk = _Walk(sources, findings)
-    for path in sources.paths:
-        if os.path.isdir(path):  # noqa: PTH112  (paths may hold undecodable bytes)
-            yield from walk.directory(path)
-        else:
-            yield from walk.named(path)
-    if names and sources.files_from is not None:
-        for name in read_names(sources.files_from, sources.working_dir):
-            if name is None:
-                yield None
-            else:
-                yield from walk.named(name)
+    walk = _Walk(sources, findings, limits)
+    try:
+        for source in sources.paths:
+            yield from walk.source(source)
+        if names and sources.files_from is not None:
+            listed = read_names(sources.files_from, sources.working_dir)
+            yield from walk.named_all(
+                uri if uri is None else FoundImage(uri, None, None) for uri in listed
+            )
+    finally:
+        walk.close()
 
 
 class _Walk:
-    def __init__(self, sources: Sources, findings: Findings) -> None:
+    def __init__(self, sources: Sources, findings: Findings, limits: ArchiveLimits) -> None:
         self.sources = sources
         self.findings = findings
         self.include = Globs(sources.include)
         self.exclude = Globs(sources.exclude)
+        choice = Choice(sources)
+        self.archives = ArchiveWalk(choice, findings, limits) if sources.archives else None
+        self.buckets = BucketWalk(choice, findings, self.archives)
 
-    def named(self, path: str) -> Iterator[FoundImage | None]:
-        """A file that the user named: always an image, even if it is not there any more."""
+    def close(self) -> None:
+        """End threads and close what is open."""
+        self.buckets.close()
+        if self.archives is not None:
+            self.archives.close()
+
+    def source(self, source: str) -> Iterator[FoundImage | None]:
+        """All images of one source."""
+        if is_manifest(source):
+            yield from self.named_all(read_manifest(source, self.findings))
+        elif is_remote(source):
+            yield from self._remote(source)
+        else:
+            yield from self._named(FoundImage(uri_of_path(source), None, None))
+
+    def named_all(self, named: Iterable[FoundImage | None]) -> Iterator[FoundImage | None]:
+        """What a list or manifest names: always images, or what lies below them."""
+        for found in self.buckets.look_up(named):
+            yield from (None,) if found is None else self._named(found)
+
+    def _named(self, found: FoundImage) -> Iterator[FoundImage | None]:
+        """What the user named: always an image, even if it is not there any more."""
+        if is_archive(found.uri) and self.archives is not None:
+            yield from self._archive(found)
+            return
+        if is_remote(found.uri) or split_member(found.uri) is not None:
+            yield from self.findings.checked(found)
+            return
+        path = path_of_uri(found.uri)
         try:
             facts = os.stat(path)  # noqa: PTH116
         except (OSError, ValueError):  # ValueError: no path holds a NUL
-            yield from self._found(path, None)
+            yield from self.findings.checked(found)
             return
         if stat.S_ISDIR(facts.st_mode):
             yield from self.directory(path)
         else:
-            yield from self._found(path, facts)
+            yield from self._found(path, facts, found.record)
+
+    def _remote(self, source: str) -> Iterator[FoundImage | None]:
+        """All images below a URL, or the one object that it names."""
+        if is_archive(source) and self.archives is not None:
+            yield from self._archive(FoundImage(source, None, None))
+            return
+        try:
+            stored = describe_object(source)
+        except (ImageError, SourceError) as error:
+            self.findings.add_problem(f"{source} could not be listed: {error}")
+            return
+        if stored.is_folder:
+            yield from self.buckets.below(source)
+        else:
+            yield FoundImage(source, stored.size_bytes, stored.mtime, stored.etag)
+
+    def _archive(self, found: FoundImage) -> Iterator[FoundImage | None]:
+        assert self.archives is not None  # noqa: S101  (asked by the callers)
+        yield from self.archives.members(found)
 
     def directory(self, top: str) -> Iterator[FoundImage | None]:
         """All images below a directory."""
@@ -136,6 +169,10 @@ class _Walk:
         except OSError:
             yield from self._found(entry.path, None)  # gone or closed: its row will say so
             return
+        if self.archives is not None and is_archive(entry.name) and stat.S_ISREG(facts.st_mode):
+            uri = uri_of_path(entry.path)
+            yield from self.archives.members(FoundImage(uri, facts.st_size, facts.st_mtime))
+            return
         if not stat.S_ISREG(facts.st_mode) or not (
             _has_image_suffix(entry.name) or _may_be_image(entry.path)
         ):
@@ -144,17 +181,11 @@ class _Walk:
             return
         yield from self._found(entry.path, facts)
 
-    def _found(self, path: str, facts: os.stat_result | None) -> Iterator[FoundImage]:
-        uri = uri_of_path(path)
-        if len(uri) > LONGEST_URI // 4 and len(uri.encode()) > LONGEST_URI:
-            self.findings.add_problem(
-                f"{printable(path[:60])}...: a path of {len(uri.encode())} bytes is too long for"
-                f" the ledger, which holds {LONGEST_URI}"
-            )
-        elif facts is None:
-            yield FoundImage(uri, None, None)
-        else:
-            yield FoundImage(uri, facts.st_size, facts.st_mtime)
+    def _found(
+        self, path: str, facts: os.stat_result | None, record: str | None = None
+    ) -> Iterator[FoundImage]:
+        size, mtime = (None, None) if facts is None else (facts.st_size, facts.st_mtime)
+        yield from self.findings.checked(FoundImage(uri_of_path(path), size, mtime, record=record))
 
 
 def _has_image_suffix(name: str) -> bool:

@@ -12,19 +12,19 @@ from fakesweep.settings import Settings
 from producer.here import sweep_here
 from producer.listing import record_images
 from producer.scan import OpenedScan, begin_scan
-from producer.sources import local_sources
+from producer.sources import named_sources
 
 
 def sweep(
     ledger: Ledger,
     settings: Settings,
-    *paths: Path,
+    *paths: Path | str,
     rescan: bool = False,
     model: str | None = None,
 ) -> Progress:
     opened = begin_scan(
         ledger,
-        local_sources([str(path) for path in paths], None),
+        named_sources([str(path) for path in paths], None),
         settings=settings,
         model=model,
         rescan=rescan,
@@ -46,10 +46,10 @@ def claim_first(ledger: Ledger, opened: OpenedScan, *, worker: str, lease_s: flo
         assert claim_batch(connection, batch_id, worker=worker, lease_s=lease_s)
 
 
-def begin(ledger: Ledger, settings: Settings, folder: Path) -> OpenedScan:
+def begin(ledger: Ledger, settings: Settings, folder: Path | str) -> OpenedScan:
     return begin_scan(
         ledger,
-        local_sources([str(folder)], None),
+        named_sources([str(folder)], None),
         settings=settings,
         model=None,
         rescan=False,

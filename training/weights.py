@@ -86,10 +86,10 @@ def _fill_lite(network: Any, tensors: dict[str, Any]) -> None:
     number = 0
     while any(layer.name == f"block{number}_depth" for layer in network.layers):
         parts = {"expand": 0, "depth": 1, "project": 2}
-        for part, norm in parts.items():
-            conv = "depthwise" if part == "depth" else part
-            its = f"_blocks.{number}"
-            names[f"block{number}_{part}"] = (f"{its}._{conv}_conv", f"{its}._bn{norm}")
+        its = f"_blocks.{number}"
+        for part, place in parts.items():
+            word = "depthwise" if part == "depth" else part
+            names[f"block{number}_{part}"] = (f"{its}._{word}_conv", f"{its}._bn{place}")
         number += 1
     for layer in network.layers:
         if layer.name not in names:

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import islice
 
 from worker.prepare import PreparedImage
@@ -15,17 +15,15 @@ picture has up to twice as many as faces are judged: as many images would not fi
 
 def prepare_ahead(
     uris: Iterable[str],
-    prepare: Callable[[str], PreparedImage],
+    start: Callable[[str], Future[PreparedImage]],
     *,
-    pool: ThreadPoolExecutor,
     device_batch: int,
 ) -> Iterator[PreparedImage]:
     """Prepare in threads, a bounded number of views ahead, and give the images in order.
 
     Args:
         uris: Taken as they are needed.
-        prepare: Prepares one image, in a thread; raises nothing.
-        pool: The threads.
+        start: Begins to prepare one image, in a thread; what it answers raises nothing.
         device_batch: At most so many images are in preparation; at most `AHEAD` times as many views
             wait, with the images in preparation counted as one view each.
     """
@@ -37,7 +35,7 @@ def prepare_ahead(
         room = min(device_batch - counted.in_hand, AHEAD * device_batch - counted.all())
         for uri in islice(names, max(0, room)):
             counted.begin()
-            future = pool.submit(prepare, uri)
+            future = start(uri)
             future.add_done_callback(counted.end)
             ahead.append(future)
 
@@ -68,7 +66,7 @@ class _Counted:
     def end(self, future: Future[PreparedImage]) -> None:
         with self._lock:
             self.in_hand -= 1
-            if not future.cancelled():
+            if not future.cancelled() and future.exception() is None:
                 self.waiting += _count_views(future.result())
 
     def take(self, image: PreparedImage) -> None:

@@ -1,6 +1,5 @@
 """Explain one image: judge it the way every image goes, and draw what spoke for it."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,7 @@ from detector.picture import DrawnFace, draw_picture
 from detector.views import FACE, NATIVE, View, make_views
 from fakesweep.errors import SourceError
 from worker.judging import judge_images
-from worker.prepare import Limits
-from worker.read import read_image
+from worker.threads import ImageThreads
 
 if TYPE_CHECKING:
     from detector.model import Detector
@@ -26,12 +24,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def judge_one(uri: str, detector: "Detector", limits: Limits) -> ImageOutcome:
+def judge_one(uri: str, detector: "Detector", threads: ImageThreads) -> ImageOutcome:
     """Judge one image as a batch of its own; nothing is recorded."""
-    with ThreadPoolExecutor(1) as pool:
-        (outcome,) = judge_images(
-            [uri], detector, pool=pool, limits=limits, known=None, progress=lambda: None
-        )
+    (outcome,) = judge_images([uri], detector, threads=threads, known=None, progress=lambda: None)
     return outcome
 
 
@@ -53,7 +48,10 @@ def check_output(output: Path, image: Path) -> None:
 
 
 def draw_explanation(
-    outcome: ImageOutcome, faces: list[dict[str, Any]], detector: "Detector", limits: Limits
+    outcome: ImageOutcome,
+    faces: list[dict[str, Any]],
+    detector: "Detector",
+    threads: ImageThreads,
 ) -> NDArray[np.uint8]:
     """Draw the image with boxes, scores and what in each judged face speaks for fake.
 
@@ -68,8 +66,8 @@ def draw_explanation(
         ImageError: The image can no longer be read.
         ModelError: The model cannot be explained.
     """
-    content = read_image(outcome.uri, limit_bytes=limits.limit_bytes).content
-    pixels = decode_image(content, limit_px=limits.limit_px).pixels
+    content = threads.reader.read(outcome.uri).content
+    pixels = decode_image(content, limit_px=threads.limit_px).pixels
     views = [
         view for view in make_views(pixels, detector.card, detector.finder) if view.kind != NATIVE
     ]

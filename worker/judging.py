@@ -3,9 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ from db.batches import ImageOutcome
 from detector.judge import judge_views
 from fakesweep.errors import InternalImageError
 from worker.ahead import prepare_ahead
-from worker.prepare import Limits, PreparedImage, prepare_image
+from worker.prepare import PreparedImage
+from worker.threads import ImageThreads
 
 if TYPE_CHECKING:
     from detector.model import Detector
@@ -27,8 +27,7 @@ def judge_images(
     uris: Iterable[str],
     detector: "Detector",
     *,
-    pool: ThreadPoolExecutor,
-    limits: Limits,
+    threads: ImageThreads,
     known: KnownContents | None,
     progress: Callable[[], None],
 ) -> Iterator[ImageOutcome]:
@@ -37,13 +36,12 @@ def judge_images(
     Args:
         uris: The images of a batch, each once.
         detector: The loaded model version that judges.
-        pool: Threads that read, decode and cut images.
-        limits: Above these an image is `too_large`.
+        threads: Read, decode and cut images.
         known: Finds outcomes of identical bytes; their verdicts are taken over without inference.
             None: every image is judged by itself.
         progress: Called whenever an image is prepared or a device batch is scored.
     """
-    for group in _groups(_prepared(uris, detector, pool, limits, progress), detector.device_batch):
+    for group in _groups(_prepared(uris, detector, threads, progress), detector.device_batch):
         yield from _judge_group(group, detector, known)
         progress()
 
@@ -51,13 +49,15 @@ def judge_images(
 def _prepared(
     uris: Iterable[str],
     detector: "Detector",
-    pool: ThreadPoolExecutor,
-    limits: Limits,
+    threads: ImageThreads,
     progress: Callable[[], None],
 ) -> Iterator[PreparedImage]:
     """Give the prepared images in order."""
-    prepare = partial(prepare_image, card=detector.card, limits=limits, finder=detector.finder)
-    for image in prepare_ahead(uris, prepare, pool=pool, device_batch=detector.device_batch):
+
+    def start(uri: str) -> Future[PreparedImage]:
+        return threads.start(uri, detector.card, detector.finder)
+
+    for image in prepare_ahead(uris, start, device_batch=detector.device_batch):
         progress()
         yield image
 
@@ -102,7 +102,7 @@ def _judge_group(
             yield judged[image.uri]
         else:
             outcome = by_content[str(image.sha256)]
-            yield replace(outcome, uri=image.uri, mtime=image.mtime, reused=True)
+            yield replace(outcome, uri=image.uri, mtime=image.mtime, etag=image.etag, reused=True)
 
 
 def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageOutcome]:
@@ -136,6 +136,7 @@ def _facts(image: PreparedImage) -> ImageOutcome:
         sha256=image.sha256,
         size_bytes=image.size_bytes,
         mtime=image.mtime,
+        etag=image.etag,
         width=image.width,
         height=image.height,
         format=image.format,

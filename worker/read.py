@@ -1,73 +1,85 @@
-"""Bytes of an image, and the facts about the file they came from."""
+"""The bytes of an image by its URI: a file, an object of a bucket, or a member of an archive."""
 
-import os
-import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakesweep.errors import (
-    ForbiddenImage,
-    ImageTooLarge,
-    MissingImage,
-    UnreadableImage,
-    UnsupportedImage,
-)
-from fakesweep.uri import path_of_uri
-
-BLOCK = 1024 * 1024
+from fakesweep.errors import UnsupportedImage
+from fakesweep.settings import Settings
+from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member
+from worker.archive import ArchiveLimits
+from worker.bucket import read_object
+from worker.files import read_file
+from worker.open_archives import OpenArchives
 
 
 @dataclass(frozen=True)
 class ImageBytes:
-    """One file as it was when read: mtime in seconds since 1970."""
+    """One image as it was when read.
+
+    Attributes:
+        mtime: Seconds since 1970, None where its place knows none.
+        etag: Names this content, where there is no mtime or a bucket says it; else None.
+    """
 
     content: bytes
     size_bytes: int
-    mtime: float
+    mtime: float | None
+    etag: str | None = None
 
 
-def read_image(uri: str, *, limit_bytes: int) -> ImageBytes:
-    """Read one image file whole.
+class Reader:
+    """Reads images for one process; safe for threads."""
 
-    Raises:
-        MissingImage: There is no such file any more.
-        ForbiddenImage: It may not be read.
-        UnsupportedImage: The name is that of a directory, pipe or device.
-        ImageTooLarge: It has more than `limit_bytes` bytes; nothing was read.
-        UnreadableImage: The storage failed.
-    """
-    try:
-        # O_NONBLOCK: opening a pipe without a writer would wait for ever.
-        descriptor = os.open(path_of_uri(uri), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            facts = os.fstat(descriptor)
-            content = _read_regular(descriptor, facts, limit_bytes)
-        finally:
-            os.close(descriptor)
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
-        raise MissingImage("the file was listed, but is not there any more") from error
-    except PermissionError as error:
-        raise ForbiddenImage("this user may not read the file") from error
-    except OSError as error:
-        raise UnreadableImage(f"the storage failed: {error.strerror or error}") from error
-    return ImageBytes(content, len(content), facts.st_mtime)
+    def __init__(self, *, limit_bytes: int, archives: ArchiveLimits) -> None:
+        self.limit_bytes = limit_bytes
+        self.archives = OpenArchives(archives)
 
+    def close(self) -> None:
+        """Close the archives that are still open."""
+        self.archives.close()
 
-def _read_regular(descriptor: int, facts: os.stat_result, limit_bytes: int) -> bytes:
-    if not stat.S_ISREG(facts.st_mode):
-        raise UnsupportedImage("not a regular file but a directory, pipe or device")
-    if facts.st_size > limit_bytes:
-        raise ImageTooLarge(
-            f"the file has {facts.st_size:,} bytes, the limit is {limit_bytes:,}"
-            " (setting limit_bytes)"
-        )
-    parts: list[bytes] = []
-    wanted = facts.st_size + 1
-    while part := os.read(descriptor, wanted):
-        parts.append(part)
-        # A file may be longer than it says, or grow meanwhile.
-        if sum(map(len, parts)) > limit_bytes:
-            raise ImageTooLarge(
-                f"the file has more than {limit_bytes:,} bytes, the limit (setting limit_bytes)"
+    def read(
+        self, uri: str, *, wait_for_room: Callable[[int], None] = lambda _: None
+    ) -> ImageBytes:
+        """Read one image whole.
+
+        Args:
+            wait_for_room: Called with the size of what lies in a bucket before it is read; may wait.
+
+        Raises:
+            ImageError: It cannot be read; its `code` and text say why.
+        """
+        if is_archive(uri):
+            return self._why_not_opened(uri)
+        if split_member(uri) is not None:
+            content, member = self.archives.read(uri, self.limit_bytes)
+            return ImageBytes(content, len(content), member.mtime, member.etag)
+        if is_remote(uri):
+            content, facts = read_object(
+                uri, limit_bytes=self.limit_bytes, wait_for_room=wait_for_room
             )
-        wanted = BLOCK
-    return b"".join(parts)
+            return ImageBytes(content, len(content), facts.mtime, facts.etag)
+        content, local = read_file(path_of_uri(uri), limit_bytes=self.limit_bytes)
+        return ImageBytes(content, len(content), local.st_mtime)
+
+    def _why_not_opened(self, uri: str) -> ImageBytes:
+        """An archive is listed itself only where it could not be opened or breaks off."""
+        with self.archives.opened(uri) as archive:
+            raise archive.fault or UnsupportedImage(
+                "an archive, not an image; the next scan lists its members"
+            )
+
+
+def make_reader(settings: Settings) -> Reader:
+    """Make a reader with the limits of the settings."""
+    return Reader(limit_bytes=settings.limit_bytes, archives=archive_limits(settings))
+
+
+def archive_limits(settings: Settings) -> ArchiveLimits:
+    """Collect the limits of archives from the settings."""
+    return ArchiveLimits(
+        members=settings.archive_members,
+        unpacked_bytes=settings.archive_bytes,
+        ratio=settings.archive_ratio,
+        depth=settings.archive_depth,
+    )

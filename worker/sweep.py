@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from db.batches import (
@@ -22,7 +21,7 @@ from fakesweep.errors import LedgerError, ModelError
 from fakesweep.settings import Settings
 from worker.detectors import LoadedDetectors
 from worker.judging import judge_images
-from worker.prepare import Limits
+from worker.threads import ImageThreads
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +44,12 @@ class Sweeper:
         self.settings = settings
         self.ledger: Ledger = open_ledger(settings.database_url)
         self.detectors = LoadedDetectors(settings)
-        self.pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="prepare")
+        self.threads = ImageThreads(settings)
         self.name = worker_name()
 
     def close(self) -> None:
         """End the threads and close the connections."""
-        self.pool.shutdown(cancel_futures=True)
+        self.threads.close()
         self.ledger.close()
 
     def sweep(self, batch_id: int, model_version: str) -> int | None:
@@ -123,8 +122,7 @@ class Sweeper:
             judge_images(
                 claim.images,
                 self.detectors.get(claim.model_version),
-                pool=self.pool,
-                limits=Limits(self.settings.limit_px, self.settings.limit_bytes),
+                threads=self.threads,
                 known=None if claim.rescan else partial(self._known, claim.model_version),
                 progress=renewal.keep,
             )

@@ -8,9 +8,13 @@ import pytest
 
 from fakesweep.errors import SourceError
 from fakesweep.uri import path_of_uri
-from producer.sources import Sources, local_sources
-from producer.walk import Findings, find_images
+from producer.findings import Findings
+from producer.sources import Sources, named_sources
+from producer.walk import find_images
 from tests.pictures import write_picture
+from worker.archive import ArchiveLimits
+
+LIMITS = ArchiveLimits(members=1000, unpacked_bytes=2**30, ratio=200, depth=3)
 
 
 def found(*paths: Path, files_from: Path | None = None, **policy: Any) -> list[str]:
@@ -22,11 +26,11 @@ def found_and_noted(
     *paths: Path, files_from: Path | None = None, **policy: Any
 ) -> tuple[list[str], Findings]:
     findings = Findings()
-    sources = local_sources(
+    sources = named_sources(
         [str(path) for path in paths], str(files_from) if files_from else None, **policy
     )
     sources = Sources.from_json(sources.to_json())
-    images = [image for image in find_images(sources, findings) if image is not None]
+    images = [image for image in find_images(sources, findings, LIMITS) if image is not None]
     return sorted(path_of_uri(image.uri) for image in images), findings
 
 
@@ -122,10 +126,10 @@ def test_relative_names_of_a_list_begin_where_the_scan_began(
     image = touch(tmp_path / "in/a.jpg")
     (tmp_path / "names").write_text("a.jpg\n")
     monkeypatch.chdir(tmp_path / "in")
-    sources = local_sources([], str(tmp_path / "names"))
+    sources = named_sources([], str(tmp_path / "names"))
     monkeypatch.chdir("/")
 
-    images = [image for image in find_images(sources, Findings()) if image]
+    images = [image for image in find_images(sources, Findings(), LIMITS) if image]
 
     assert [found.uri for found in images] == [image]
 
@@ -228,11 +232,11 @@ def test_a_wrong_source_is_refused_by_name(tmp_path: Path, source: str, message:
     given = source if "://" in source else str(tmp_path / source)
 
     with pytest.raises(SourceError, match=message) as caught:
-        local_sources([given], None)
+        named_sources([given], None)
 
     assert given in str(caught.value)
 
 
 def test_no_source_at_all_is_refused() -> None:
     with pytest.raises(SourceError, match="--files-from"):
-        local_sources([], None)
+        named_sources([], None)

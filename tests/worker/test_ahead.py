@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ def test_images_come_in_order(views: int) -> None:
     uris = [str(number) for number in range(100)]
 
     with ThreadPoolExecutor(3) as pool:
-        images = list(prepare_ahead(uris, prepared_with(views), pool=pool, device_batch=4))
+        images = list(
+            prepare_ahead(uris, partial(pool.submit, prepared_with(views)), device_batch=4)
+        )
 
     assert [image.uri for image in images] == uris
 
@@ -33,7 +36,7 @@ def test_what_waits_is_counted_in_views(views: int, most_images: int) -> None:
     uris = (taken.append(number) or str(number) for number in range(1000))
 
     with ThreadPoolExecutor(2) as pool:
-        images = prepare_ahead(uris, prepared_with(views), pool=pool, device_batch=4)
+        images = prepare_ahead(uris, partial(pool.submit, prepared_with(views)), device_batch=4)
         for given in range(1, 200):
             next(images)
             assert len(taken) - given <= most_images
@@ -53,7 +56,7 @@ def test_images_not_begun_are_dropped_when_the_batch_is_given_up() -> None:
         return PreparedImage(uri)
 
     with ThreadPoolExecutor(1) as pool:
-        images = prepare_ahead(map(str, range(50)), prepare, pool=pool, device_batch=8)
+        images = prepare_ahead(map(str, range(50)), partial(pool.submit, prepare), device_batch=8)
         next(images)
         images.close()
         go_on.set()

@@ -1,7 +1,7 @@
 """A worker judges the faces of an image and says why one could not be judged."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -10,11 +10,10 @@ import pytest
 
 from detector.model import Detector, load_detector
 from detector.registry import find_model
+from fakesweep.settings import Settings
 from tests.models import publish_small_model
 from worker.judging import judge_images
-from worker.prepare import Limits
-
-LIMITS = Limits(limit_px=100_000_000, limit_bytes=2**28)
+from worker.threads import ImageThreads
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +29,12 @@ def face(test_data: Path) -> np.ndarray:
 
 
 def judge(paths: list[Path], detector: Detector) -> list:
-    with ThreadPoolExecutor(2) as pool:
+    with closing(ImageThreads(Settings(threads=2))) as threads:
         return list(
             judge_images(
                 [str(path) for path in paths],
                 detector,
-                pool=pool,
-                limits=LIMITS,
+                threads=threads,
                 known=None,
                 progress=lambda: None,
             )

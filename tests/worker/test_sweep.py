@@ -11,7 +11,7 @@ from db.schema import verdicts
 from fakesweep.settings import Settings
 from producer.listing import record_images
 from producer.scan import begin_scan
-from producer.sources import local_sources
+from producer.sources import named_sources
 from tests.models import publish_small_model
 from tests.pictures import write_pictures
 from worker.messages import BatchMessage
@@ -26,7 +26,7 @@ def test_an_image_without_a_number_is_failed_never_real(
     broken = settings.model_copy(update={"model_dir": tmp_path / "models"})
     opened = begin_scan(
         ledger,
-        local_sources([str(tmp_path / "in")], None),
+        named_sources([str(tmp_path / "in")], None),
         settings=broken,
         model="broken",
         rescan=False,

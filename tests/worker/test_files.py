@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fakesweep.errors import ImageError
-from fakesweep.uri import uri_of_path
-from worker.read import read_image
+from fakesweep.uri import path_of_uri, uri_of_path
+from worker.files import read_file
 
 
 def test_a_file_is_read_with_its_facts(tmp_path: Path) -> None:
@@ -15,9 +15,10 @@ def test_a_file_is_read_with_its_facts(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 3_000_000)
     os.utime(path, (7, 7.5))
 
-    read = read_image(uri_of_path(str(path)), limit_bytes=3_000_000)
+    uri = uri_of_path(str(path))
+    content, facts = read_file(path_of_uri(uri), limit_bytes=3_000_000)
 
-    assert (read.content, read.size_bytes, read.mtime) == (b"x" * 3_000_000, 3_000_000, 7.5)
+    assert (content, facts.st_size, facts.st_mtime) == (b"x" * 3_000_000, 3_000_000, 7.5)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_what_cannot_be_read_has_its_code(tmp_path: Path, name: str, code: str) 
     uri = name if name.startswith("file:") else str(tmp_path / name)
 
     with pytest.raises(ImageError) as caught:
-        read_image(uri, limit_bytes=10)
+        read_file(path_of_uri(uri), limit_bytes=10)
 
     assert caught.value.code == code
 
@@ -52,6 +53,6 @@ def test_a_file_that_may_not_be_read_is_forbidden(tmp_path: Path) -> None:
         pytest.skip("root may read every file")
 
     with pytest.raises(ImageError) as caught:
-        read_image(str(path), limit_bytes=10)
+        read_file(str(path), limit_bytes=10)
 
     assert caught.value.code == "forbidden"
