@@ -1,6 +1,5 @@
 """What several commands share: settings, the log level, an open ledger, an option."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,11 +21,12 @@ FAIL_ON = click.option(
 
 
 def start() -> "Settings":
-    """Load the settings and set the log level."""
+    """Load the settings and set up the log lines."""
+    from fakesweep.logs import set_up_logs
     from fakesweep.settings import load_settings
 
     settings = load_settings()
-    logging.getLogger().setLevel(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     return settings
 
 

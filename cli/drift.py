@@ -1,23 +1,19 @@
 """`fakesweep drift`: do recent scans still look like what their model knows?"""
 
 import json
-import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.context import existing_ledger, start
-from fakesweep.errors import SettingError
+from cli.moments import parse_moment
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from db.scans import Scan
     from training.watch import WatchedRoot
 
-AGE = re.compile(r"(\d{1,5})([hdw])")
-HOURS = {"h": 1, "d": 24, "w": 168}
 EXIT_DRIFT = 1
 
 
@@ -83,20 +79,7 @@ def _choose(ledger: "Ledger", since: str, scan_ids: tuple[int, ...]) -> "list[Sc
     with ledger.read() as connection:
         if scan_ids:
             return [get_scan(connection, scan_id) for scan_id in sorted(set(scan_ids))]
-        return scans_since(connection, _moment(since))
-
-
-def _moment(since: str) -> datetime:
-    age = AGE.fullmatch(since.strip().lower())
-    try:
-        if age:
-            return datetime.now(UTC) - timedelta(hours=int(age[1]) * HOURS[age[2]])
-        given = datetime.fromisoformat(since)
-    except (ValueError, OverflowError) as error:
-        raise SettingError(
-            f"--since: expected an age like 12h, 30d or 4w, or a date. Received: {since!r}"
-        ) from error
-    return given.replace(tzinfo=UTC) if given.tzinfo is None else given
+        return scans_since(connection, parse_moment(since, "--since"))
 
 
 def _facts(one: "WatchedRoot") -> dict[str, Any]:

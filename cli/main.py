@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fakesweep.errors import FakesweepError
+from fakesweep.logs import TEXT
 from fakesweep.version import __version__
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,13 @@ COMMANDS = {
     "cancel": "cli.scans",
     "export": "cli.export",
     "query": "cli.query",
+    "prune": "cli.prune",
     "worker": "cli.worker",
+    "schedule": "cli.schedule",
+    "beat": "cli.beat",
+    "watch": "cli.watch",
+    "metrics": "cli.metrics",
+    "health": "cli.health",
     "label": "cli.label",
     "drift": "cli.drift",
     "train": "cli.train",
@@ -71,7 +78,7 @@ def main() -> None:
         # A name that the terminal's encoding cannot show is shown escaped.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, format=TEXT)
     try:
         _run()
     except FakesweepError as error:

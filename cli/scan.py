@@ -205,6 +205,7 @@ def end_scan(
     """Print the summary of a scan and give the exit status."""
     from cli.summary import print_summary, to_json
     from db.counts import count_failures, read_progress
+    from worker.notify import tell_all
 
     with ledger.read() as connection:
         progress = read_progress(connection, scan_id)
@@ -212,6 +213,7 @@ def end_scan(
     print_summary(progress, failures, settings)
     if as_json:
         click.echo(to_json(progress))
+    tell_all(ledger, settings)
     return exit_status(progress, fail_on, waited=waited)
 
 

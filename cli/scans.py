@@ -46,8 +46,7 @@ def status(scan_id: int | None, watch: bool, as_json: bool) -> None:
 
 
 def _status_json(ledger: "Ledger", scan_id: int | None) -> str:
-    from cli.summary import scan_facts
-    from db.counts import count_failures, read_progress
+    from db.counts import count_failures, read_progress, scan_facts
     from db.scans import list_scans
 
     with ledger.read() as connection:

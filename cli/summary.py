@@ -1,39 +1,15 @@
 """The end of a scan in words, and as one line of JSON."""
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from db.counts import Progress, scan_facts
 from fakesweep.errors import UnreachableImage
 from fakesweep.settings import Settings, mask_url
 
-if TYPE_CHECKING:
-    from db.counts import Progress
-
 FAKES_FIRST = "SELECT uri, score FROM verdicts WHERE verdict = 'fake' AND scan_id ="
-
-
-def scan_facts(progress: "Progress") -> dict[str, Any]:
-    """Give the counts of a scan under their glossary names."""
-    return {
-        "scan": progress.scan.id,
-        "status": progress.scan.status,
-        "images": progress.scan.images,
-        "unchanged": progress.scan.unchanged,
-        "fake": progress.fake,
-        "real": progress.real,
-        "uncertain": progress.uncertain,
-        "no_face": progress.no_face,
-        "failed": progress.failed,
-        "seconds": round(progress.seconds, 3),
-        "images_per_s": round(progress.images_per_s, 2),
-        "unchanged_fake": progress.scan.unchanged_fake,
-        "paused": progress.scan.paused,
-        "model_version": progress.scan.model_version,
-        "error_message": progress.scan.error_message,
-    }
 
 
 def to_json(progress: "Progress") -> str:

@@ -1,9 +1,10 @@
 """Statements of the worker: claim a batch, keep its lease, close it with its verdicts."""
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, exists, select, update
@@ -49,6 +50,15 @@ class ImageOutcome:
     faces: str | None = None
     reused: bool = False
     reason: str | None = None
+
+
+@dataclass
+class Seconds:
+    """Where the time of a batch went, in seconds of all threads together."""
+
+    read_s: float = 0.0
+    decode_s: float = 0.0
+    score_s: float = 0.0
 
 
 OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")
@@ -142,8 +152,13 @@ def renew_lease(connection: Connection, claim: Claim, lease_s: float) -> bool:
     )
 
 
-def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOutcome]) -> bool:
-    """Write all outcomes of a claimed batch and close it.
+def close_batch(
+    connection: Connection,
+    claim: Claim,
+    outcomes: Sequence[ImageOutcome],
+    seconds: Seconds | None = None,
+) -> bool:
+    """Write all outcomes of a claimed batch and close it; what writing took is noted with `seconds`.
 
     Returns:
         False, with nothing written, when the claim is no longer held: the batch was given to
@@ -154,6 +169,7 @@ def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOu
     """
     if {outcome.uri for outcome in outcomes} != set(claim.images):
         raise ValueError(f"batch {claim.batch_id}: outcomes and claimed images differ")
+    began = time.monotonic()
     tally = Counter(outcome.verdict or "failed" for outcome in outcomes)
     closed = connection.execute(
         update(batches)
@@ -188,6 +204,12 @@ def close_batch(connection: Connection, claim: Claim, outcomes: Sequence[ImageOu
             for outcome in outcomes
         ],
     )
+    if seconds is not None:
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == claim.batch_id)
+            .values(**asdict(seconds), write_s=time.monotonic() - began)
+        )
     return True
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -78,6 +79,27 @@ def read_progress(connection: Connection, scan_id: int) -> Progress:
         seconds=seconds,
         images_per_s=_rate(connection, scan, sum(tally.values()), seconds),
     )
+
+
+def scan_facts(progress: Progress) -> dict[str, Any]:
+    """Give the counts of a scan under their glossary names."""
+    return {
+        "scan": progress.scan.id,
+        "status": progress.scan.status,
+        "images": progress.scan.images,
+        "unchanged": progress.scan.unchanged,
+        "fake": progress.fake,
+        "real": progress.real,
+        "uncertain": progress.uncertain,
+        "no_face": progress.no_face,
+        "failed": progress.failed,
+        "seconds": round(progress.seconds, 3),
+        "images_per_s": round(progress.images_per_s, 2),
+        "unchanged_fake": progress.scan.unchanged_fake,
+        "paused": progress.scan.paused,
+        "model_version": progress.scan.model_version,
+        "error_message": progress.scan.error_message,
+    }
 
 
 def _rate(connection: Connection, scan: Scan, judged: int, seconds: float) -> float:

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from sqlalchemy import Column, Connection, Float, Row, Select, Text, column, select, table
 
+from db.prune import Pruning
 from db.schema import UtcTime, verdicts
 from fakesweep.errors import LedgerError
 
@@ -33,12 +34,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows to export: of one scan or of all, by verdict, by least score."""
+    """Which rows to export: of one scan or of all, by verdict, by least score, those that will go."""
 
     scan_id: int | None = None
     verdicts: tuple[str, ...] = ()
     min_score: float | None = None
     latest: bool = False
+    pruning: Pruning | None = None
 
 
 def select_rows(selection: Selection) -> Select[Any]:
@@ -74,6 +76,8 @@ def _narrow(query: Select[Any], source: Any, selection: Selection) -> Select[Any
         query = query.where(source.c.verdict.in_(selection.verdicts))
     if selection.min_score is not None:
         query = query.where(source.c.score >= selection.min_score)
+    if selection.pruning is not None:
+        query = query.where(selection.pruning.condition(source))
     return query
 
 

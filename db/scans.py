@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, exists, func, insert, select, update
 
+from db.ledger import database_clock
 from db.schema import batches, scans, verdicts
 from fakesweep.errors import UnknownScan
 
@@ -37,6 +38,9 @@ class Scan:
     listed_at: datetime | None
     finished_at: datetime | None
     error_message: str | None
+    schedule_run: int | None
+    notify_at: float | None
+    notify_tries: int
 
     @property
     def open(self) -> bool:
@@ -57,6 +61,7 @@ def create_scan(
     model_version: str,
     priority: str,
     rescan: bool,
+    schedule_run: int | None = None,
 ) -> int:
     """Record a new scan and return its number."""
     row = {
@@ -72,6 +77,8 @@ def create_scan(
         "unchanged_fake": 0,
         "passed_over": 0,
         "created_at": datetime.now(UTC),
+        "schedule_run": schedule_run,
+        "notify_tries": 0,
     }
     return int(connection.execute(insert(scans).values(row).returning(scans.c.id)).scalar_one())
 
@@ -218,7 +225,12 @@ def cancel_scan(connection: Connection, scan_id: int) -> int:
     connection.execute(
         update(scans)
         .where(scans.c.id == scan_id)
-        .values(status="cancelled", finished_at=datetime.now(UTC))
+        .values(
+            status="cancelled",
+            finished_at=datetime.now(UTC),
+            notify_at=database_clock(),
+            notify_tries=0,
+        )
     )
     # Batches before their images, as everywhere: one order of locks cannot end in a deadlock.
     connection.execute(
@@ -245,6 +257,8 @@ def finish_scans(connection: Connection) -> None:
         .values(
             status="done",
             finished_at=datetime.now(UTC),
+            notify_at=database_clock(),
+            notify_tries=0,
             error_message=case(
                 (scans.c.error_message.startswith(WITHOUT_MODEL), None),
                 else_=scans.c.error_message,

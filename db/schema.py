@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0003"  # head of db/migrations; a test keeps the two equal
+SCHEMA_REVISION = "0004"  # head of db/migrations; a test keeps the two equal
 
 metadata = MetaData()
 # Byte order, so that PostgreSQL's index also serves `uri LIKE '/archive/2024/%'`.
@@ -69,6 +69,42 @@ scans = Table(
     Column("listed_at", UtcTime),  # when the last image was recorded; empty while listing
     Column("finished_at", UtcTime),
     Column("error_message", Text),  # what kept the listing from being complete
+    Column("schedule_run", Id),  # the run of a schedule that began it
+    Column("notify_at", Float),  # when people are to be told of its end; empty: not, or done
+    Column("notify_tries", Integer, nullable=False),
+    Index("ix_scans_schedule_run", "schedule_run"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cron", Text, nullable=False),
+    Column("sources", Text, nullable=False),  # JSON, as in scans
+    Column("priority", Text, nullable=False),
+    Column("origin", Text, nullable=False),  # command, or file: the settings
+    Column("since", UtcTime, nullable=False),  # from when on its times count
+)
+
+# A moment at which a schedule was due, taken by one process.
+schedule_runs = Table(
+    "schedule_runs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("missed", Integer, nullable=False),  # due moments before it that nobody took
+    Column("note", Text),  # why it began no scan
+    UniqueConstraint("schedule", "due_at", name="uq_schedule_runs_due"),
+)
+
+# When a process of a host last did its round.
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("name", Text, primary_key=True),  # role@host
+    Column("done_at", Float, nullable=False),
 )
 
 batches = Table(
@@ -91,6 +127,11 @@ batches = Table(
     Column("no_face", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("closed_at", Float),
+    # Where the time went, in seconds of all threads together.
+    Column("read_s", Float),
+    Column("decode_s", Float),
+    Column("score_s", Float),
+    Column("write_s", Float),
     Index("ix_batches_scan", "scan_id", "status"),
     Index("ix_batches_open", "status", "priority", "id"),
 )

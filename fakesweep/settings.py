@@ -4,11 +4,19 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +27,16 @@ from pydantic_settings import (
 from fakesweep.errors import SettingError
 
 MIB = 1024 * 1024
+
+
+class ScheduledScan(BaseModel):
+    """A schedule in the TOML file: `[schedules.NAME]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cron: str = Field(description="Minute, hour, day of month, month, day of week.")
+    sources: tuple[str, ...] = Field(min_length=1, description="What to scan.")
+    priority: Literal["high", "bulk"] = Field(default="bulk", description="Queue of its batches.")
 
 
 class Settings(BaseSettings):
@@ -127,11 +145,44 @@ class Settings(BaseSettings):
         ge=512,
         description="Megabytes above which a worker process is replaced after its batch.",
     )
+    time_zone: str = Field(
+        default="UTC", description="Time zone of cron lines, for example Europe/Berlin."
+    )
+    schedules: dict[str, ScheduledScan] = Field(
+        default_factory=dict, description="Schedules by name; `fakesweep beat` begins their scans."
+    )
+    notify_url: str = Field(
+        default="", description="Webhook that is told when a scan ends: `https://...`."
+    )
+    notify_secret: str = Field(
+        default="", description="Key of the webhook's signature (HMAC-SHA256 of the body)."
+    )
+    notify_command: str = Field(
+        default="", description="Command that is told when a scan ends, as JSON on standard input."
+    )
+    notify_on: str = Field(
+        default="ended",
+        pattern="^(ended|fakes|failed)(,(ended|fakes|failed))*$",
+        description="Which ends are told: ended (all), fakes (some were found), failed (an image, or"
+        " the listing); several separated by commas.",
+    )
     log_level: str = Field(
         default="WARNING",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="Least level of the log lines on stderr: DEBUG, INFO, WARNING or ERROR.",
     )
+    log_format: str = Field(
+        default="text", pattern="^(text|json)$", description="Form of the log lines: text or json."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("expected a name like UTC or Europe/Berlin") from error
+        return name
 
     @field_validator("database_url")
     @classmethod
@@ -143,6 +194,14 @@ class Settings(BaseSettings):
             raise ValueError("expected a file: sqlite:////absolute/path/file.db")
         if scheme.startswith("postgresql"):
             _check_port(url)
+        return url
+
+    @field_validator("notify_url")
+    @classmethod
+    def _check_notify_url(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("expected https://host/path")
+        _check_port(url)
         return url
 
     @field_validator("broker_url")
@@ -180,6 +239,11 @@ class Settings(BaseSettings):
             env_settings,
             TomlConfigSettingsSource(settings_cls, toml_file=config_path()),
         )
+
+    @property
+    def notify_events(self) -> tuple[str, ...]:
+        """Which ends are told."""
+        return tuple(self.notify_on.split(","))
 
     @property
     def cpu_threads(self) -> int:

@@ -91,7 +91,7 @@ def _record_group(
             if compare
             else {}
         )
-        changed = [image for image in new if not _is_unchanged(image, known.get(image.uri))]
+        changed = [image for image in new if not is_unchanged(image, known.get(image.uri))]
         unchanged = [known[image.uri].verdict for image in set(new).difference(changed)]
         record_batches(
             connection,
@@ -110,8 +110,15 @@ def _record_group(
         )
 
 
-def _is_unchanged(image: FoundImage, known: KnownVerdict | None) -> bool:
-    if known is None or known.verdict is None:  # new, or it failed: then it is tried again
+def is_unchanged(
+    image: FoundImage, known: KnownVerdict | None, *, failed_too: bool = False
+) -> bool:
+    """Tell whether an image is still what its newest outcome was made for.
+
+    Args:
+        failed_too: A failed image counts as unchanged, too; else it is tried again.
+    """
+    if known is None or (known.verdict is None and not failed_too):
         return False
     if image.mtime is None and image.etag is None:  # its place does not tell versions apart
         return False

@@ -43,6 +43,7 @@ def begin_scan(
     model: str | None,
     rescan: bool,
     priority: str,
+    schedule_run: int | None = None,
 ) -> OpenedScan:
     """Check everything that can be wrong, then record a new scan.
 
@@ -72,6 +73,7 @@ def begin_scan(
             model_version=version,
             priority=priority,
             rescan=rescan,
+            schedule_run=schedule_run,
         )
         scan = get_scan(connection, scan_id)
     return OpenedScan(scan, chain([first], images), findings)

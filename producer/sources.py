@@ -65,6 +65,11 @@ def judged_sources(paths: Sequence[str], where: str) -> Sources:
     )
 
 
+def absolute_sources(paths: Sequence[str]) -> Sources:
+    """Take sources as they are named; whether they are there, the scan will tell."""
+    return Sources(paths=tuple(dict.fromkeys(map(_absolute, paths))))
+
+
 def named_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
     """Check the sources of a new scan: directories, files, manifests and URLs; make paths absolute.
 

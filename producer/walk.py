@@ -67,8 +67,10 @@ class _Walk:
         """All images of one source."""
         if is_manifest(source):
             yield from self.named_all(read_manifest(source, self.findings))
-        elif is_remote(source):
+        elif is_remote(source) and split_member(source) is None:
             yield from self._remote(source)
+        elif is_remote(source):
+            yield from self._named(FoundImage(source, None, None))
         else:
             yield from self._named(FoundImage(uri_of_path(source), None, None))
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.batches import ImageOutcome
+from db.batches import ImageOutcome, Seconds
 from detector.judge import judge_views
 from fakesweep.errors import InternalImageError
 from worker.ahead import prepare_ahead
@@ -30,6 +31,7 @@ def judge_images(
     threads: ImageThreads,
     known: KnownContents | None,
     progress: Callable[[], None],
+    seconds: Seconds | None = None,
 ) -> Iterator[ImageOutcome]:
     """Give one outcome for each image, in order.
 
@@ -40,9 +42,16 @@ def judge_images(
         known: Finds outcomes of identical bytes; their verdicts are taken over without inference.
             None: every image is judged by itself.
         progress: Called whenever an image is prepared or a device batch is scored.
+        seconds: What reading, decoding and scoring take is added to it.
     """
+    spent = seconds or Seconds()
     for group in _groups(_prepared(uris, detector, threads, progress), detector.device_batch):
-        yield from _judge_group(group, detector, known)
+        spent.read_s += sum(image.read_s for image in group)
+        spent.decode_s += sum(image.decode_s for image in group)
+        began = time.monotonic()
+        judged = list(_judge_group(group, detector, known))
+        spent.score_s += time.monotonic() - began
+        yield from judged
         progress()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ class PreparedImage:
     frames: int | None = None
     views: list[View] = field(default_factory=list)
     error: ImageError | None = None
+    read_s: float = 0.0
+    decode_s: float = 0.0  # faces and views included
 
 
 def prepare_image(
@@ -42,8 +45,10 @@ def prepare_image(
 ) -> PreparedImage:
     """Read, hash, decode and cut one image; a failure is recorded on the answer, never raised."""
     prepared = PreparedImage(uri)
+    began = time.monotonic()
     try:
         file = read()
+        prepared.read_s = time.monotonic() - began
         prepared.size_bytes, prepared.mtime, prepared.etag = file.size_bytes, file.mtime, file.etag
         prepared.sha256 = hashlib.sha256(file.content).hexdigest()
         image = decode_image(file.content, limit_px=limit_px)
@@ -56,4 +61,5 @@ def prepare_image(
         log.exception("%s: unexpected failure", uri)
         prepared.error = InternalImageError(f"unexpected {type(error).__name__}: {error}")
         prepared.error.__cause__ = error
+    prepared.decode_s = time.monotonic() - began - prepared.read_s
     return prepared

@@ -9,6 +9,7 @@ from functools import partial
 from db.batches import (
     Claim,
     ImageOutcome,
+    Seconds,
     claim_batch,
     close_batch,
     judged_contents,
@@ -73,9 +74,10 @@ class Sweeper:
             log.info("batch %d: closed, held elsewhere, paused or cancelled", batch_id)
             return None
         started = time.monotonic()
+        spent = Seconds()
         try:
-            outcomes = self._judge(claim)
-            closed = self._close(claim, outcomes)
+            outcomes = self._judge(claim, spent)
+            closed = self._close(claim, outcomes, spent)
         except LeaseLost:
             closed = False
         except (KeyboardInterrupt, ModelError):
@@ -99,7 +101,7 @@ class Sweeper:
         )
         return len(outcomes)
 
-    def _close(self, claim: Claim, outcomes: list[ImageOutcome]) -> bool:
+    def _close(self, claim: Claim, outcomes: list[ImageOutcome], spent: Seconds) -> bool:
         """Write the outcomes; a database that is away for less than a lease costs no work.
 
         Raises:
@@ -109,14 +111,14 @@ class Sweeper:
         while True:
             try:
                 with self.ledger.write() as connection:
-                    return close_batch(connection, claim, outcomes)
+                    return close_batch(connection, claim, outcomes, spent)
             except LedgerError as error:
                 if time.monotonic() - began > self.settings.lease_s / 2:
                     raise
                 log.warning("batch %d: %s; tried again", claim.batch_id, error)
                 time.sleep(min(RETRY_S, self.settings.lease_s / 8))
 
-    def _judge(self, claim: Claim) -> list[ImageOutcome]:
+    def _judge(self, claim: Claim, spent: Seconds) -> list[ImageOutcome]:
         renewal = _Renewal(self.ledger, claim, self.settings.lease_s)
         return list(
             judge_images(
@@ -125,6 +127,7 @@ class Sweeper:
                 threads=self.threads,
                 known=None if claim.rescan else partial(self._known, claim.model_version),
                 progress=renewal.keep,
+                seconds=spent,
             )
         )
 

@@ -1,6 +1,7 @@
 """The one Celery task, and what a worker process does around it."""
 
 import logging
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from celery import Celery, bootsteps
 from celery.signals import worker_process_shutdown
 
+from db.health import note_round
 from db.ledger import open_ledger
 from db.scans import note_missing_model
 from db.tending import take_back
@@ -15,6 +17,7 @@ from fakesweep.errors import BrokerError, FakesweepError, LedgerError, ModelErro
 from fakesweep.settings import Settings
 from worker.app import TASK, make_app
 from worker.messages import BatchMessage
+from worker.notify import Teller
 from worker.sweep import Sweeper
 from worker.tend import feed, tend
 
@@ -32,13 +35,17 @@ class Tender(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries n
 
     def __init__(self, parent: Any, **options: Any) -> None:
         self.timer: Any = None
+        self.teller = Teller()
 
     def start(self, parent: Any) -> None:
         """Begin to look after the queue every `tend_s` seconds."""
         settings: Settings = parent.app.fakesweep_settings
-        self.timer = parent.timer.call_repeatedly(
-            settings.tend_s, tend_quietly, (parent.app, settings), priority=10
-        )
+
+        def look() -> None:
+            tend_quietly(parent.app, settings)
+            self.teller.look(settings)
+
+        self.timer = parent.timer.call_repeatedly(settings.tend_s, look, priority=10)
 
     def stop(self, parent: Any) -> None:
         """End."""
@@ -51,6 +58,8 @@ def tend_quietly(app: Celery, settings: Settings) -> None:
     # Unpooled: children are forked from this process, and must not inherit a connection.
     ledger = open_ledger(settings.database_url, pooled=False)
     try:
+        with ledger.write() as connection:
+            note_round(connection, "worker", socket.gethostname())
         tend(app, ledger, settings)
     except FakesweepError as error:
         log.warning("tending the queue: %s", error)

@@ -5,6 +5,7 @@ threads of its own, many at a time, so that no core stands still meanwhile.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -56,16 +57,19 @@ class ImageThreads:
         """Read in this thread, then decode in another."""
         if not answer.set_running_or_notify_cancel():
             return
-        held = Held(self.room)
+        held, began = Held(self.room), time.monotonic()
         read: Future[ImageBytes] = Future()
         try:
             read.set_result(self.reader.read(uri, wait_for_room=held.take))
         except Exception as error:  # raised again where the image is prepared, and recorded there
             read.set_exception(error)
+        read_s = time.monotonic() - began
 
         def decode() -> None:
             try:
-                answer.set_result(self._prepare(uri, read.result, card, finder))
+                prepared = self._prepare(uri, read.result, card, finder)
+                prepared.read_s = read_s
+                answer.set_result(prepared)
             finally:
                 held.release()
 

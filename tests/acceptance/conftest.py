@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.summary import scan_facts
-from db.counts import read_progress
+from db.counts import read_progress, scan_facts
 from db.ledger import open_ledger
 
 COMMAND = str(Path(sys.executable).parent / "fakesweep")
