@@ -48,13 +48,13 @@ def compare(
     or those of images below SOURCE, or of a scan.
     """
     from db.flips import Compared
-    from fakesweep.uri import absolute_path, path_of_uri
+    from fakesweep.uri import absolute_name
 
     if a == b:
         raise SettingError(f"expected two different model versions. Received: {a!r} twice")
     if output is not None and Path(output).suffix.lower() != ".csv":
         raise SettingError(f"the flips are written as CSV; expected a .csv. Received: {output!r}")
-    paths = tuple(absolute_path(path_of_uri(source)) for source in sources)
+    paths = tuple(map(absolute_name, sources))
     compared = Compared(a, b, scan_ids, paths)
     with existing_ledger(start()) as ledger:
         facts, cells = _compare(ledger, compared, limit)

@@ -89,6 +89,11 @@ def absolute_path(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100  (resolve() would rename links)
 
 
+def absolute_name(name: str) -> str:
+    """Make a source's name absolute: a path, or a URL without a slash at its end."""
+    return name.rstrip("/") if is_remote(name) else absolute_path(path_of_uri(name))
+
+
 def path_of_uri(uri: str) -> str:
     """Find the local path that `uri_of_path` named."""
     if not uri.startswith(FILE_URL):

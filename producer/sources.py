@@ -10,7 +10,7 @@ from typing import Any
 
 from db.again import Condition
 from fakesweep.errors import ForbiddenImage, MissingImage, SourceError, UnreachableImage
-from fakesweep.uri import absolute_path, is_remote, path_of_uri
+from fakesweep.uri import absolute_name, absolute_path, is_remote, path_of_uri
 
 STDIN = "-"
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
@@ -60,14 +60,14 @@ class Sources:
 def judged_sources(paths: Sequence[str], where: str) -> Sources:
     """Take images from the ledger, by a condition on their latest verdict; paths may be gone."""
     return Sources(
-        paths=tuple(dict.fromkeys(map(_absolute, paths))),
+        paths=tuple(dict.fromkeys(map(absolute_name, paths))),
         where=Condition(where),
     )
 
 
 def absolute_sources(paths: Sequence[str]) -> Sources:
     """Take sources as they are named; whether they are there, the scan will tell."""
-    return Sources(paths=tuple(dict.fromkeys(map(_absolute, paths))))
+    return Sources(paths=tuple(dict.fromkeys(map(absolute_name, paths))))
 
 
 def named_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -> Sources:
@@ -83,7 +83,7 @@ def named_sources(paths: Sequence[str], files_from: str | None, **policy: Any) -
         raise SourceError("nothing to scan; give a directory, a file or --files-from FILE")
     for path in paths:
         _check(path)
-    absolute = dict.fromkeys(map(_absolute, paths))
+    absolute = dict.fromkeys(map(absolute_name, paths))
     folders = {path for path in absolute if not is_remote(path) and os.path.isdir(path)}  # noqa: PTH112
     kept = [
         path
@@ -177,10 +177,6 @@ def _check_list(path: str) -> None:
         raise SourceError(f"the list of names {shown} is a directory; expected a file of names")
     if not os.access(path, os.R_OK):
         raise SourceError(f"the list of names {shown} may not be read by this user")
-
-
-def _absolute(path: str) -> str:
-    return path.rstrip("/") if is_remote(path) else absolute_path(path_of_uri(path))
 
 
 def is_manifest(path: str) -> bool:
