@@ -4,6 +4,7 @@ Times are those of the setting `time_zone`. Any number of processes may look: th
 moment to one of them. Of moments that went by while nobody looked the last one is made up for.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def read_settings(ledger: Ledger, settings: Settings) -> None:
                     f"schedule {name} is in the settings file and was made by command, too; remove"
                     " one of them"
                 )
-            sources = absolute_sources(scheduled.sources).to_json()
+            sources = json.loads(json.dumps(absolute_sources(scheduled.sources).to_json()))
             said = (scheduled.cron, sources, scheduled.priority)
             if before is None or said != (before.cron, before.sources, before.priority):
                 put_schedule(connection, Schedule(name, *said, FILE, now))

@@ -137,6 +137,28 @@ def test_sources_that_cannot_be_read_are_one_clear_line(s3: str, source: str, sa
     assert "\n" not in str(caught.value)
 
 
+def test_wrong_credentials_are_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client().put_object(Bucket="archive", Key="a.jpg", Body=b"x")
+    proxy = Proxy(s3)
+    proxy.answer_with = 403
+    use_endpoint(proxy.url, monkeypatch)
+
+    with pytest.raises(SourceError, match=r"s3://archive/a.jpg may not be read: .*credentials"):
+        named_sources(["s3://archive/a.jpg"], None)
+    proxy.close()
+
+
+def test_missing_credentials_are_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    forget_clients()
+
+    with pytest.raises(SourceError, match="there are no credentials"):
+        named_sources(["s3://archive/a.jpg"], None)
+
+
 def test_a_store_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -192,6 +214,10 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
 
 @pytest.mark.parametrize("fault", ["throttled", "cut"])
 def test_a_store_that_fails_for_good_leaves_images_to_resume(
@@ -223,5 +249,4 @@ def test_a_store_that_fails_for_good_leaves_images_to_resume(
     assert proxy.refused >= 6
     assert (resumed.scan.status, resumed.failed, resumed.judged) == ("done", 0, 6)
     assert resumed.scan.finished_at is not None
-    proxy.http.shutdown()
-    proxy.http.server_close()
+    proxy.close()
