@@ -105,8 +105,10 @@ def measure_producer(folder: Path, files: int) -> None:
     from db.upgrade import prepare
     from fakesweep.settings import Settings
     from producer.listing import record_images
-    from producer.sources import local_sources
-    from producer.walk import Findings, find_images
+    from producer.findings import Findings
+    from producer.sources import named_sources
+    from producer.walk import find_images
+    from worker.read import archive_limits
 
     tree = folder / "tree"
     for number in range(files):
@@ -127,7 +129,7 @@ def measure_producer(folder: Path, files: int) -> None:
     before_mb = process.memory_info().rss / 1e6
     findings = Findings()
     began = time.perf_counter()
-    images = find_images(local_sources([str(tree)], None), findings)
+    images = find_images(named_sources([str(tree)], None), findings, archive_limits(settings))
     record_images(ledger, scan, images, findings, settings=settings)
     seconds = time.perf_counter() - began
     grown_mb = process.memory_info().rss / 1e6 - before_mb
