@@ -104,8 +104,8 @@ def measure_producer(folder: Path, files: int) -> None:
     from db.scans import create_scan, get_scan
     from db.upgrade import prepare
     from fakesweep.settings import Settings
-    from producer.listing import record_images
     from producer.findings import Findings
+    from producer.listing import record_images
     from producer.sources import named_sources
     from producer.walk import find_images
     from worker.read import archive_limits

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from db.listing import FoundImage
-from fakesweep.errors import ImageError
+from fakesweep.errors import ImageError, UnreachableImage
 from fakesweep.formats import SNIFFED_BYTES, looks_like_image
 from fakesweep.uri import INSIDE, is_archive
 from producer.choice import Choice, has_image_suffix
 from producer.findings import Findings
+from producer.sources import printable
 from worker.archive import Archive, ArchiveLimits
 from worker.open_archives import OpenArchives
 
@@ -36,6 +37,12 @@ class ArchiveWalk:
                     yield from self._member(archive, name, found)
                 if archive.fault is not None:
                     yield found
+        except UnreachableImage as error:
+            self.findings.add_problem(
+                f"archive {printable(found.uri)} could not be listed ({error}); its images are not"
+                " part of this scan"
+            )
+            yield found
         except ImageError:
             yield found
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from worker import bucket as stores
+from worker import stores
 
 
 @contextmanager

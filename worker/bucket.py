@@ -1,63 +1,23 @@
-"""Objects of buckets, and of anything else that fsspec opens by a URL: find, list, read.
-
-Credentials and endpoints are those of each cloud's own standard chain. Every request has a time
-limit and is made again, later each time, until it is answered or its time is up.
-"""
+"""Objects of buckets, and of anything else that has a URL: find, list, read."""
 
 import errno
-import logging
-import random
-import time
+import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
-from typing import Any, TypeVar
+from functools import partial
+from typing import IO, Any
 
-from fakesweep.errors import (
-    ForbiddenImage,
-    ImageTooLarge,
-    MissingImage,
-    SourceError,
-    UnreachableImage,
-    UnsupportedImage,
-)
+from fakesweep.errors import ImageTooLarge, UnsupportedImage
+from worker.stores import ANSWER_S, BYTES_PER_S, EXTRAS, ask, call_store, open_store
 
-log = logging.getLogger(__name__)
-
-EXTRAS = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gcs",
-    "gcs": "gcs",
-    "az": "azure",
-    "abfs": "azure",
-    "abfss": "azure",
-    "adl": "azure",
-}
-NOT_PLACES = (
-    "file",
-    "local",
-    "data",
-    "reference",
-    "zip",
-    "tar",
-    "libarchive",
-    "cached",
-    "simplecache",
-)
-
-ANSWER_S = 20.0  # what a request may take, and a second more for every MIB_PER_S of its answer
-BYTES_PER_S = 1024 * 1024
-GIVE_UP_S = 45.0  # after so many seconds of failures an object is unreachable; well below a lease
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 8.0
+BLOCK = 1024 * 1024  # bytes of one answer, where an object is read in parts
 PAGE = 1000  # objects in one answer to a listing of S3, the most it gives
 
 # What tells a version of the content, by the names that the file systems give it.
 _ETAGS = ("ETag", "etag", "md5Hash", "content_md5", "contentHash", "checksum")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -85,8 +45,8 @@ def describe_object(uri: str) -> StoredObject:
         UnreachableImage: The store did not answer.
         SourceError: The scheme is unknown, or its package is not installed.
     """
-    fs, path = _open(uri)
-    return _describe(uri, _ask(lambda: _call(fs, "info", path), uri))
+    fs, path = open_store(uri)
+    return _describe(uri, ask(lambda: call_store(fs, "info", path), uri))
 
 
 def read_object(
@@ -105,7 +65,7 @@ def read_object(
         MissingImage: There is none of this name.
         ForbiddenImage: The credentials do not allow it.
     """
-    fs, path = _open(uri)
+    fs, path = open_store(uri)
     facts = describe_object(uri)
     if facts.is_folder:
         raise UnsupportedImage("not an object but a folder")
@@ -117,28 +77,71 @@ def read_object(
     wait_for_room(size)
 
     def read() -> bytes:
-        content = bytes(_call(fs, "cat_file", path, seconds=ANSWER_S + size / BYTES_PER_S))
+        content = bytes(call_store(fs, "cat_file", path, seconds=ANSWER_S + size / BYTES_PER_S))
         if facts.size_bytes is not None and len(content) != size:
             raise OSError(errno.EIO, f"the answer has {len(content)} of {size} bytes")
         return content
 
-    return _ask(read, uri), facts
+    return ask(read, uri), facts
 
 
 def read_head(uri: str, count: int) -> bytes:
     """Read the first bytes of an object; raises what `read_object` does."""
-    fs, path = _open(uri)
-    return bytes(_ask(lambda: _call(fs, "cat_file", path, start=0, end=count), uri))
+    fs, path = open_store(uri)
+    return bytes(ask(lambda: call_store(fs, "cat_file", path, start=0, end=count), uri))
 
 
-def open_object(uri: str) -> Any:
+def open_object(uri: str) -> IO[bytes]:
     """Open an object as a binary file that can be read at any place, a block at a time.
 
     Raises:
-        What `describe_object` does.
+        What `describe_object` does; so does reading from the file.
     """
-    fs, path = _open(uri)
-    return _ask(lambda: fs.open(path, "rb", block_size=1024 * 1024), uri)
+    fs, path = open_store(uri)
+    facts = describe_object(uri)
+    if facts.is_folder:
+        raise UnsupportedImage("not an object but a folder")
+    return io.BufferedReader(_ObjectFile(fs, path, uri, facts.size_bytes or 0), BLOCK)
+
+
+class _ObjectFile(io.RawIOBase):
+    """Reads ranges of an object."""
+
+    def __init__(self, fs: Any, path: str, uri: str, size: int) -> None:
+        self.fs, self.path, self.uri, self.size = fs, path, uri, size
+        self.place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.place, os.SEEK_END: self.size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"seek to {start + offset}, before the beginning")
+        self.place = start + offset
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self.place + len(buffer), self.size)
+        if end <= self.place:
+            return 0
+
+        def read() -> bytes:
+            part = bytes(call_store(self.fs, "cat_file", self.path, start=self.place, end=end))
+            if len(part) != end - self.place:
+                raise OSError(errno.EIO, f"the answer has {len(part)} of {end - self.place} bytes")
+            return part
+
+        part = ask(read, self.uri)
+        buffer[: len(part)] = part
+        self.place += len(part)
+        return len(part)
 
 
 def list_objects(uri: str) -> Iterator[list[StoredObject]]:
@@ -147,7 +150,7 @@ def list_objects(uri: str) -> Iterator[list[StoredObject]]:
     Raises:
         What `describe_object` does; a listing can break off between pages.
     """
-    fs, path = _open(uri)
+    fs, path = open_store(uri)
     scheme = uri.partition("://")[0]
     if EXTRAS.get(scheme) == "s3":
         yield from _list_s3(fs, scheme, path.rstrip("/"), uri)
@@ -155,7 +158,7 @@ def list_objects(uri: str) -> Iterator[list[StoredObject]]:
     waiting = [path.rstrip("/")]
     while waiting:
         folder = waiting.pop()
-        entries = _ask(partial(_call, fs, "ls", folder, detail=True), uri)
+        entries = ask(partial(call_store, fs, "ls", folder, detail=True), uri)
         here = [e for e in entries if e["name"].rstrip("/") != folder]
         below = [e["name"].rstrip("/") for e in here if e["type"] == "directory"]
         waiting.extend(sorted(below, reverse=True))
@@ -174,7 +177,7 @@ def _list_s3(fs: Any, scheme: str, path: str, uri: str) -> Iterator[list[StoredO
         "MaxKeys": PAGE,
     }
     while True:
-        answer = _ask(lambda: _call(fs, "call_s3", "list_objects_v2", **request), uri)
+        answer = ask(lambda: call_store(fs, "call_s3", "list_objects_v2", **request), uri)
         yield [
             StoredObject(
                 f"{scheme}://{bucket}/{entry['Key']}",
@@ -190,68 +193,8 @@ def _list_s3(fs: Any, scheme: str, path: str, uri: str) -> Iterator[list[StoredO
         request["ContinuationToken"] = answer["NextContinuationToken"]
 
 
-def _open(uri: str) -> tuple[Any, str]:
-    import fsspec  # half a second with its client: only where a URL is read
-
-    fs = _filesystem(uri.partition("://")[0])
-    if isinstance(fs, fsspec.AbstractFileSystem):
-        return fs, str(fs._strip_protocol(uri))
-    raise TypeError(f"expected a file system, received {type(fs).__name__}")
-
-
-@cache
-def _filesystem(scheme: str) -> Any:
-    import fsspec
-
-    if scheme in NOT_PLACES:
-        raise SourceError(f"{scheme}:// names no bucket; give the path of the directory or file")
-    try:
-        return fsspec.filesystem(scheme, use_listings_cache=False)
-    except ImportError as error:
-        extra = EXTRAS.get(scheme)
-        how = f"pip install 'fakesweep[{extra}]'" if extra else f"install its package ({error})"
-        raise SourceError(f"{scheme}:// is not installed: {how}") from error
-    except ValueError as error:
-        raise SourceError(
-            f"unknown scheme {scheme}://; expected s3://, gs://, az:// or another that fsspec opens"
-        ) from error
-
-
 def _name(fs: Any, scheme: str, path: str) -> str:
     return path if "://" in path else f"{scheme}://{path.lstrip('/') if scheme in EXTRAS else path}"
-
-
-def _call(fs: Any, method: str, *args: Any, seconds: float = ANSWER_S, **options: Any) -> Any:
-    """Call a file system, no longer than `seconds` where it can be interrupted."""
-    if fs.async_impl:
-        from fsspec.asyn import sync
-
-        return sync(fs.loop, getattr(fs, f"_{method}"), *args, timeout=seconds, **options)
-    return getattr(fs, method)(*args, **options)
-
-
-def _ask(call: Callable[[], Answer], uri: str) -> Answer:
-    """Make a request until it is answered; tell apart what is gone, forbidden and out of reach."""
-    began, pause = time.monotonic(), FIRST_PAUSE_S
-    while True:
-        try:
-            return call()
-        except FileNotFoundError as error:
-            raise MissingImage("there is no such object") from error
-        except PermissionError as error:
-            raise ForbiddenImage(f"the credentials do not allow it: {_say(error)}") from error
-        except Exception as error:  # clients raise errors of their own, not only OSError
-            if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-                raise ForbiddenImage(f"there are no credentials: {_say(error)}") from error
-            if time.monotonic() - began + pause > GIVE_UP_S:
-                raise UnreachableImage(f"the storage did not answer: {_say(error)}") from error
-            log.info("%s: %s; asked again in %.1f s", uri, _say(error), pause)
-        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (no secret)
-        pause = min(2 * pause, LONGEST_PAUSE_S)
-
-
-def _say(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _describe(uri: str, info: dict[str, Any]) -> StoredObject:

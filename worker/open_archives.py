@@ -1,20 +1,23 @@
-"""Keep the archives open that members are read from, a few at a time."""
+"""Open archives, what they are by their bytes, and keep a few of them open."""
 
 import os
 import stat
 import threading
 import time
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from fakesweep.errors import ImageTooLarge, MissingImage, UnsupportedImage
+from fakesweep.errors import ImageTooLarge, MissingImage, UnreadableImage, UnsupportedImage
 from fakesweep.uri import is_remote, path_of_uri, split_member
-from worker.archive import Archive, ArchiveLimits, Member, open_archive, read_member, spool_file
+from worker.archive import BROKEN, Archive, ArchiveLimits, Member, read_member, say
 from worker.bucket import describe_object, open_object
 from worker.files import open_regular
+from worker.tars import COMPRESSED, TarArchive, is_tar, spool_file, unpack
+from worker.zips import ZipArchive
 
 KEPT = 4
 ASK_AGAIN_S = 30.0  # an archive in a bucket is looked at for changes so often
@@ -128,6 +131,52 @@ class OpenArchives:
             return open_archive(file, os.fstat(file.fileno()).st_size, self.limits)
         file, size = _open_remote(uri) if is_remote(uri) else _open_local(uri)
         return open_archive(file, size, self.limits)
+
+
+def open_archive(file: IO[bytes], packed_bytes: int, limits: ArchiveLimits) -> Archive:
+    """Open an archive, which from then on owns the file.
+
+    Args:
+        file: At its beginning; it can be read at any place.
+        packed_bytes: Its size.
+
+    Raises:
+        UnreadableImage: It is broken, or no archive.
+        ImageTooLarge: It unpacks to more than the limits allow.
+        UnreachableImage: There is no room to unpack it.
+    """
+    try:
+        return _open_by_content(file, packed_bytes, limits)
+    except BaseException as error:
+        file.close()
+        if isinstance(error, BROKEN):
+            raise UnreadableImage(f"the archive is broken: {say(error)}") from error
+        raise
+
+
+def _open_by_content(file: IO[bytes], packed_bytes: int, limits: ArchiveLimits) -> Archive:
+    head = file.read(6)
+    file.seek(0)
+    for magic, unpacked in COMPRESSED:
+        if head.startswith(magic):
+            spool, fault = unpack(unpacked(file), packed_bytes, limits)
+            file.close()
+            return TarArchive(spool, limits, fault)
+    if head.startswith(b"PK") or (not is_tar(file) and zipfile.is_zipfile(file)):
+        return ZipArchive(file, packed_bytes, limits)
+    if not is_tar(file):
+        raise UnreadableImage("the file is named like an archive, but is neither zip nor tar")
+    if not _lies_on_disk(file):
+        file, packed = spool_file(file, limits.unpacked_bytes), file
+        packed.close()
+    return TarArchive(file, limits, None)
+
+
+def _lies_on_disk(file: IO[bytes]) -> bool:
+    try:
+        return file.fileno() >= 0
+    except OSError:  # an object of a bucket
+        return False
 
 
 def _open_remote(uri: str) -> tuple[IO[bytes], int]:

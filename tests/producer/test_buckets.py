@@ -19,7 +19,7 @@ from producer.sources import named_sources
 from tests.buckets import client, forget_clients, s3_server, upload, use_endpoint
 from tests.pictures import write_picture, write_pictures
 from tests.sweeping import begin, finish, record_all, rows, sweep
-from worker import bucket as stores
+from worker import bucket, stores
 
 COMPARED = ("status", "verdict", "score", "error_code", "sha256", "width", "height", "format")
 
@@ -110,7 +110,7 @@ def test_objects_archives_and_manifests_are_sources(
 def test_a_listing_goes_on_page_by_page(
     ledger: Ledger, settings: Settings, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "PAGE", 10)
+    monkeypatch.setattr(bucket, "PAGE", 10)
     for number in range(35):
         client().put_object(Bucket="archive", Key=f"{number % 3}/{number}.jpg", Body=b"x")
 
