@@ -139,6 +139,8 @@ def _check_remote(path: str) -> None:
     shown = printable(path)
     try:
         describe_object(path)
+    except SourceError as error:
+        raise SourceError(f"source {shown}: {error}") from error
     except ForbiddenImage as error:
         raise SourceError(
             f"source {shown} may not be read: {error}; check the credentials"

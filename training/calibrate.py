@@ -3,8 +3,8 @@
 `fake_threshold` must hold on every real source, also on those with fewer images than the target FPR
 has room for: 80 photos without a false alarm bound an FPR at 4 %, not at 1 %. Hence each source's
 threshold is the higher of two: what its images show, and where an exponential tail through its highest
-scores' log-odds reaches the target (peaks over threshold: Pickands 1975), with one standard error on
-top for the number of scores that the tail was drawn through.
+scores' log-odds reaches the target (peaks over threshold: Pickands 1975). The highest bound of all
+sources counts, which leaves the others a margin; a standard error on top of each would be a second one.
 """
 
 import math
@@ -113,7 +113,7 @@ def choose_thresholds(copies: Sequence[Copy], *, target_fpr: float) -> Threshold
         chosen_on=(
             f"fake_threshold: FPR at most {target_fpr:.0%} on every real source, as the files are and"
             f" laundered, bounded by {high.source} ({high.images} images, {high.copy}; a tail of its"
-            f" highest fifth of scores with one standard error, since {high.images} images without a"
+            f" highest fifth of scores, since {high.images} images without a"
             f" false alarm bound no FPR below {rate_bound(0, high.images):.1%}), and not below"
             f" {MIDDLE}; real_threshold: at most"
             f" {TARGET_MISS:.0%} of the fakes of any source below it, bounded by {low.source}"
@@ -149,7 +149,7 @@ def _tail(scores: Scores, share: float) -> float:
     if count >= len(ranked):
         return float(scores.max())
     start = ranked[count]
-    mean_excess = float((ranked[:count] - start).mean()) * (1 + 1 / math.sqrt(count))
+    mean_excess = float((ranked[:count] - start).mean())
     reach = start + mean_excess * max(0.0, math.log(count / len(ranked) / share))
     return float(0.5 * (1 + np.tanh(0.5 * reach)))
 

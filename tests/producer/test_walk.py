@@ -223,7 +223,7 @@ def test_a_path_too_long_for_the_ledger_is_reported(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("nowhere", "does not exist"),
-        ("s3://bucket/photos", "not URLs"),
+        ("nowhere://bucket/photos", "unknown scheme nowhere://"),
         ("pipe", "neither a directory nor a regular file"),
     ],
 )
