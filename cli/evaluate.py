@@ -69,7 +69,7 @@ def evaluate(
     """Measure MODEL, a version, a run folder or a .keras file, on labelled images.
 
     \b
-    fakesweep evaluate cnn-1 --real photos/real --fake photos/fake --output report
+    fakesweep evaluate lite-1 --real photos/real --fake photos/fake --output report
     """
     from cli.context import start
     from fakesweep.notices import held_notices

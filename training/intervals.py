@@ -42,11 +42,8 @@ def auc_interval(labels: Labels, scores: Scores) -> Interval:
     Where the variance is nought, because one class lies wholly above the other, the bound is that of
     a rate without a miss in as many images as the smaller class has.
     """
-    real, fake = scores[labels == 0], scores[labels == 1]
-    m, n = len(fake), len(real)
-    everywhere = rankdata(np.concatenate([fake, real]))
-    above = (everywhere[:m] - rankdata(fake)) / n
-    below = 1 - (everywhere[m:] - rankdata(real)) / m
+    above, below = _placements(labels, scores)
+    m, n = len(above), len(below)
     auc = float(above.mean())
     if min(m, n) < 2 or auc in (0.0, 1.0):
         return rate_interval(round(auc * min(m, n)), min(m, n))
@@ -54,6 +51,31 @@ def auc_interval(labels: Labels, scores: Scores) -> Interval:
     half = float(norm.ppf((1 + LEVEL) / 2)) * spread / (auc * (1 - auc))
     centre = math.log(auc / (1 - auc))
     return _sigmoid(centre - half), _sigmoid(centre + half)
+
+
+def fall_by_chance(labels: Labels, before: Scores, after: Scores) -> float:
+    """Say by how much an AUC can fall from one scoring of the same images to another by chance alone.
+
+    One-sided, from the paired variance of the difference (DeLong 1988).
+    """
+    (above, below), (above_after, below_after) = (
+        _placements(labels, scores) for scores in (before, after)
+    )
+    if min(len(above), len(below)) < 2:
+        return 1.0
+    variance = (above - above_after).var(ddof=1) / len(above)
+    variance += (below - below_after).var(ddof=1) / len(below)
+    return float(norm.ppf(LEVEL)) * math.sqrt(float(variance))
+
+
+def _placements(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
+    """Give for each fake the share of reals below it, and for each real the share of fakes above."""
+    real, fake = scores[labels == 0], scores[labels == 1]
+    m, n = len(fake), len(real)
+    everywhere = rankdata(np.concatenate([fake, real]))
+    above = (everywhere[:m] - rankdata(fake)) / n
+    below = 1 - (everywhere[m:] - rankdata(real)) / m
+    return above, below
 
 
 def tpr_interval(labels: Labels, scores: Scores, fpr: float, *, seed: int = 0) -> Interval:

@@ -48,7 +48,7 @@ def name_limits(run: dict[str, Any]) -> list[str]:
 
 def _begun_from(run: dict[str, Any]) -> str:
     weights = run.get("weights") or {}
-    source = weights.get("source") if isinstance(weights, dict) else str(weights)
+    source = weights.get("source") if isinstance(weights, dict) else str(weights).split(",")[0]
     return f"trained from {source}" if source and source != "none" else "trained from nothing"
 
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -79,7 +78,7 @@ def test_force_publishes_and_is_recorded_with_the_table(runs, registry):
     card = find_model(registry, "worse").card
     assert card.forced is True
     assert card.training["gate"]["passed"] is False
-    assert card.training["gate"]["worst"] == {"current": 1.0, "new": 0.5}
+    assert card.training["gate"]["worst"] == {"current": 1.0, "new": 0.5, "chance": 0.0}
 
 
 def test_a_run_whose_images_are_gone_is_refused_unless_forced(pictures, registry, tmp_path):
@@ -122,7 +121,7 @@ def test_chosen_thresholds_answer_for_a_bare_file(registry, tmp_path):
 
 
 def test_neither_mean_nor_worst_may_fall_and_one_must_rise():
-    labels, sources = np.zeros(40, dtype=np.int64), ["a"] * 20 + ["b"] * 20
+    sources = ["a"] * 20 + ["b"] * 20
     cases = [
         ((0.9, 0.8), (0.9, 0.8), False, "neither the mean nor the worst source is better"),
         ((0.9, 0.8), (0.9, 0.81), True, "at least as good"),
@@ -133,19 +132,34 @@ def test_neither_mean_nor_worst_may_fall_and_one_must_rise():
 
     for before, after, passed, why in cases:
         current, new = ({"a": pair[0], "b": pair[1]} for pair in (before, after))
-        answer = decide(new, current, labels, sources)
+        answer = decide(new, current, sources)
         assert answer["passed"] is passed
         assert why in answer["why"]
+
+
+def test_the_worst_source_may_fall_by_what_chance_explains():
+    sources = ["a"] * 20 + ["b"] * 20
+    current, new = {"a": 0.8, "b": 0.65}, {"a": 0.95, "b": 0.6}
+
+    within = decide(new, current, sources, chance={"a": 0.01, "b": 0.1})
+    beyond = decide(new, current, sources, chance={"a": 0.1, "b": 0.04})
+    no_gain = decide({"a": 0.8, "b": 0.6}, current, sources, chance={"a": 0.1, "b": 0.1})
+
+    assert within["passed"] is True
+    assert "within chance (0.1000)" in within["why"]
+    assert beyond["passed"] is False
+    assert "the worst AUC falls from 0.6500 to 0.6000" in beyond["why"]
+    assert no_gain["passed"] is False
 
 
 def test_a_tiny_source_is_shown_and_does_not_decide():
     sources = ["large"] * 20 + ["tiny"] * 3
     current, new = {"large": 0.8, "tiny": 1.0}, {"large": 0.9, "tiny": 0.5}
 
-    answer = decide(new, current, np.zeros(23, dtype=np.int64), sources)
+    answer = decide(new, current, sources)
 
     assert answer["passed"] is True
-    assert answer["worst"] == {"current": 0.8, "new": 0.9}
+    assert answer["worst"] == {"current": 0.8, "new": 0.9, "chance": 0.0}
     table = format_table(
         {**answer, "new": "n", "current": "c", "held_out": "drawn images", "images": 23}
     )

@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tests.training.conftest import draw_picture
 from training.calibrate import (
@@ -19,6 +20,7 @@ from training.calibrate import (
 from training.file_facts import measure_file_facts, read_quantisation
 from training.intervals import (
     auc_interval,
+    fall_by_chance,
     images_to_bound,
     rate_bound,
     rate_interval,
@@ -238,6 +240,20 @@ def test_equal_error_rate_and_risk_of_known_cases():
     assert equal_error_rate(labels, labels.astype(float)) == 0.0
     assert risk_curve(labels, scores)[-1] == (1.0, 0.25)
     assert area_under_risk(labels, labels.astype(float)) == 0.0
+
+
+def test_an_auc_falls_by_chance_as_often_as_it_should():
+    rng = np.random.default_rng(5)
+    labels = np.repeat([0, 1], 40)
+    falls = 0
+
+    for _ in range(400):
+        shared = rng.normal(0, 1, 80) + labels
+        before, after = (shared + rng.normal(0, 1, 80) for _ in range(2))
+        fall = roc_auc_score(labels, before) - roc_auc_score(labels, after)
+        falls += fall > fall_by_chance(labels, before, after)
+
+    assert 5 <= falls <= 40  # one in twenty, of 400
 
 
 def test_the_tail_keeps_small_sources_nearer_to_the_target_than_counting():
