@@ -109,7 +109,7 @@ def decide(
         for figure, pool in (("mean", np.mean), ("worst", np.min))
     }
     mean, worst = figures["mean"], figures["worst"]
-    lowest = min(counted, key=lambda row: float(row["new"]))["source"]
+    lowest = min(counted, key=lambda row: float(row["new"] or 0))["source"]
     worst["chance"] = _round((chance or {}).get(str(lowest), 0.0))
     fallen = [
         f"the {figure} AUC falls from {facts['current']:.4f} to {facts['new']:.4f}"
