@@ -9,7 +9,13 @@ from cli.context import prepared_ledger, start
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=9464, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=9464,
+    show_default=True,
+    help="Port to serve on.",
+)
 def metrics(host: str, port: int) -> None:
     """Serve metrics of all workers and producers for Prometheus, until told to stop.
 

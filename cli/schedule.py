@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import FAIL_ON, existing_ledger, prepared_ledger, start
+from fakesweep.errors import FakesweepError
 
 if TYPE_CHECKING:
+    from fakesweep.settings import Settings
     from producer.schedules import ScheduleState
 
 
@@ -21,7 +23,13 @@ def schedule() -> None:
 @click.option(
     "--cron", required=True, metavar="LINE", help='When, for example "0 2 * * *": nightly at two.'
 )
-@click.option("--priority", type=click.Choice(["high", "bulk"]), default="bulk", show_default=True)
+@click.option(
+    "--priority",
+    type=click.Choice(["high", "bulk"]),
+    default="bulk",
+    show_default=True,
+    help="Queue of the batches; workers empty `high` first.",
+)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(readable=False))
 def add(name: str, cron: str, priority: str, sources: tuple[str, ...]) -> None:
     """Scan SOURCES at the times of the cron line LINE (setting time_zone), from now on."""
@@ -127,11 +135,28 @@ def _run(name: str, run_id: int, *, wait: bool, fail_on: tuple[str, ...], as_jso
             from worker.broker import waiting_messages
 
             held = waiting_messages(app)
-        opened = begin_run(ledger, name, run_id, settings=settings, broker_holds=held)
+        try:
+            opened = begin_run(ledger, name, run_id, settings=settings, broker_holds=held)
+        except FakesweepError as error:
+            _tell(settings, name, run_id, error)
+            raise
         if opened is None:
             click.echo(f"schedule {name}: the scan of an earlier run is still under way", err=True)
             return 0
         return run_scan(ledger, opened, app, settings, wait=wait, fail_on=fail_on, as_json=as_json)
+
+
+def _tell(settings: "Settings", name: str, run_id: int, error: FakesweepError) -> None:
+    """Tell people of a run that began no scan."""
+    from worker.notify import FAILED, NotTold, tell
+
+    if FAILED not in settings.notify_events and "ended" not in settings.notify_events:
+        return
+    facts = {"schedule": name, "status": "failed", "error_message": str(error)}
+    try:
+        tell(settings, f"run-{run_id}", [FAILED], facts)
+    except NotTold as failure:
+        click.echo(f"schedule {name}: nobody was told: {failure}", err=True)
 
 
 def _facts(state: "ScheduleState") -> dict[str, Any]:

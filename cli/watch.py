@@ -40,7 +40,13 @@ EXIT_INTERRUPTED = 130
     metavar="SECONDS",
     help="Between two looks at a bucket.",
 )
-@click.option("--priority", type=click.Choice(["high", "bulk"]), default="high", show_default=True)
+@click.option(
+    "--priority",
+    type=click.Choice(["high", "bulk"]),
+    default="high",
+    show_default=True,
+    help="Queue of the batches; workers empty `high` first.",
+)
 def watch(
     sources: tuple[str, ...],
     include: tuple[str, ...],

@@ -61,6 +61,19 @@ def test_a_schedule_can_be_run_by_hand_and_removed(queued: Installation, tmp_pat
     queued.run("schedule", "run", "mine", status=2)
 
 
+def test_a_run_that_cannot_begin_is_told(queued: Installation, tmp_path: Path) -> None:
+    (picture,) = write_pictures(tmp_path / "in", 1)
+    queued.run("schedule", "add", "mine", "--cron", "0 2 * * *", str(tmp_path / "in"))
+    picture.unlink()
+    queued.environment["FAKESWEEP_NOTIFY_COMMAND"] = f"tee {tmp_path}/told.json"
+
+    queued.run("schedule", "run", "mine", status=2)
+
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["events"] == ["failed"]
+    assert "no image" in told["scan"]["error_message"]
+
+
 def test_a_stopped_worker_is_ill(queued: Installation, tmp_path: Path) -> None:
     queued.run("db", "upgrade")
     queued.run("health", "worker", status=1)
