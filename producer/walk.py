@@ -81,11 +81,8 @@ class _Walk:
 
     def _named(self, found: FoundImage) -> Iterator[FoundImage | None]:
         """What the user named: always an image, even if it is not there any more."""
-        if is_archive(found.uri) and self.archives is not None:
-            yield from self._archive(found)
-            return
         if is_remote(found.uri) or split_member(found.uri) is not None:
-            yield from self.findings.checked(found)
+            yield from self._opened(found)
             return
         path = path_of_uri(found.uri)
         try:
@@ -96,13 +93,11 @@ class _Walk:
         if stat.S_ISDIR(facts.st_mode):
             yield from self.directory(path)
         else:
-            yield from self._found(path, facts, found.record)
+            for named in self._found(path, facts, found.record):
+                yield from self._opened(named)
 
     def _remote(self, source: str) -> Iterator[FoundImage | None]:
         """All images below a URL, or the one object that it names."""
-        if is_archive(source) and self.archives is not None:
-            yield from self._archive(FoundImage(source, None, None))
-            return
         try:
             stored = describe_object(source)
         except (ImageError, SourceError) as error:
@@ -111,11 +106,15 @@ class _Walk:
         if stored.is_folder:
             yield from self.buckets.below(source)
         else:
-            yield FoundImage(source, stored.size_bytes, stored.mtime, stored.etag)
+            facts = (stored.size_bytes, stored.mtime, stored.etag)
+            yield from self._opened(FoundImage(source, *facts))
 
-    def _archive(self, found: FoundImage) -> Iterator[FoundImage | None]:
-        assert self.archives is not None  # noqa: S101  (asked by the callers)
-        yield from self.archives.members(found)
+    def _opened(self, found: FoundImage) -> Iterator[FoundImage | None]:
+        """The images in an archive; anything else as it is."""
+        if is_archive(found.uri) and self.archives is not None:
+            yield from self.archives.members(found)
+        else:
+            yield from self.findings.checked(found)
 
     def directory(self, top: str) -> Iterator[FoundImage | None]:
         """All images below a directory."""

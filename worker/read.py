@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakesweep.errors import UnsupportedImage
+from fakesweep.errors import ImageError, UnreadableImage, UnsupportedImage
+from fakesweep.formats import SNIFFED_BYTES, looks_like_image
 from fakesweep.settings import Settings
 from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member
 from worker.archive import ArchiveLimits
@@ -49,8 +50,20 @@ class Reader:
         Raises:
             ImageError: It cannot be read; its `code` and text say why.
         """
-        if is_archive(uri):
+        if not is_archive(uri):
+            return self._read_bytes(uri, wait_for_room)
+        try:
             return self._why_not_opened(uri)
+        except UnreadableImage as error:  # perhaps an image under a wrong name
+            try:
+                read = self._read_bytes(uri, wait_for_room)
+            except ImageError:
+                raise error from None
+            if looks_like_image(read.content[:SNIFFED_BYTES]):
+                return read
+            raise
+
+    def _read_bytes(self, uri: str, wait_for_room: Callable[[int], None]) -> ImageBytes:
         if split_member(uri) is not None:
             content, member = self.archives.read(uri, self.limit_bytes)
             return ImageBytes(content, len(content), member.mtime, member.etag)

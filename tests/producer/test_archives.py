@@ -236,6 +236,30 @@ def test_without_archives_they_are_passed_over(
     assert (progress.scan.images, progress.scan.passed_over) == (5, 1)
 
 
+def test_a_folder_that_is_named_like_an_archive_is_a_folder(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    pictures = write_pictures(tmp_path / "old.zip", 2) + write_pictures(tmp_path / "in/a.tar", 1)
+
+    named = sweep(ledger, settings, tmp_path / "old.zip")
+    walked = sweep(ledger, settings, tmp_path / "in")
+
+    found = {**rows(ledger, named.scan.id), **rows(ledger, walked.scan.id)}
+    assert set(found) == {str(path) for path in pictures}
+    assert {row["status"] for row in found.values()} == {"done"}
+
+
+def test_a_picture_that_is_named_like_an_archive_is_judged(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    write_picture(tmp_path / "a.jpg", 1).rename(tmp_path / "photo.zip")
+
+    progress = sweep(ledger, settings, tmp_path / "photo.zip")
+
+    ((uri, row),) = rows(ledger, progress.scan.id).items()
+    assert (uri, row["status"], row["format"]) == (str(tmp_path / "photo.zip"), "done", "jpeg")
+
+
 def test_names_that_are_no_text_and_links_inside_a_tar(
     ledger: Ledger, settings: Settings, tmp_path: Path, pictures: dict[str, bytes]
 ) -> None:
