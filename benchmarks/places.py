@@ -10,6 +10,7 @@ wanted.
 
 import argparse
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0.0, help="of each answer of the bucket")
     parser.add_argument("--objects", type=int, help="list a bucket of so many objects, and end")
     options = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="fakesweep-places-") as folder:
         if options.objects:
             measure_listing(Path(folder), options.objects)
@@ -102,12 +104,14 @@ def measure_listing(folder: Path, objects: int) -> None:
     """List a bucket of many objects without judging them."""
     with bucket(0.0, {f"{n % 100:02}/{n:08}.jpg": b"x" for n in range(objects)}):
         script = (
-            "import resource, sys, time\n"
+            "import re, time\n"
+            "from pathlib import Path\n"
             "from worker.bucket import list_objects\n"
             f"list(list_objects('s3://{BUCKET}/none'))\n"
             "began = time.time(); count = 0\n"
             f"for page in list_objects('s3://{BUCKET}'): count += len(page)\n"
-            "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+            "status = Path('/proc/self/status').read_text()\n"
+            "peak = int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) / 1024\n"
             "print(f'{count} objects listed in {time.time() - began:.1f} s, {peak:.0f} MB')\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True, cwd=REPOSITORY)

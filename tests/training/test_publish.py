@@ -63,7 +63,7 @@ def test_a_published_run_carries_its_figures(model_dir, run):
     assert model.card.architecture == "telling"
     assert set(model.card.metrics) == {"val_report", "val_report_laundered"}
     assert model.card.metrics["val_report"] == run.facts["metrics"]["val_report"]
-    assert model.card.training["gate"]["current"] == "cnn-1"
+    assert model.card.training["gate"]["current"] == "lite-1"
     assert model.card.thresholds.fake_threshold == run.facts["thresholds"]["fake_threshold"]
     assert len(model.card.golden) == 8
     assert model.card.limits[-1] == "Drawn pictures only."
