@@ -82,15 +82,14 @@ def test_what_arrives_is_judged_once(ledger: Ledger, settings: Settings, tmp_pat
         shutil.move(new, folder / "new.png")
         (folder / "notes.txt").write_text("words")
         (folder / ".part.jpg").write_bytes(b"x")
-        (folder / "deep/er").mkdir(parents=True)
-        write_picture(folder / "deep/er/x.jpg", 12)
+        write_picture(folder / "sub/x.jpg", 12)
         with zipfile.ZipFile(folder / "a.zip", "w") as archive:
             archive.write(old[0], "in/x.jpg")
         expected = {
             *map(str, old),
             str(late),
             f"{folder}/new.png",
-            f"{folder}/deep/er/x.jpg",
+            f"{folder}/sub/x.jpg",
             f"{folder}/a.zip!/in/x.jpg",
         }
         wait_until(lambda: set(judged(ledger)) >= expected)
