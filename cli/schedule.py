@@ -148,9 +148,9 @@ def _run(name: str, run_id: int, *, wait: bool, fail_on: tuple[str, ...], as_jso
 
 def _tell(settings: "Settings", name: str, run_id: int, error: FakesweepError) -> None:
     """Tell people of a run that began no scan."""
-    from worker.notify import FAILED, NotTold, tell
+    from worker.notify import ENDED, FAILED, NotTold, tell
 
-    if FAILED not in settings.notify_events and "ended" not in settings.notify_events:
+    if not {ENDED, FAILED} & set(settings.notify_events):
         return
     facts = {"schedule": name, "status": "failed", "error_message": str(error)}
     try:

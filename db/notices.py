@@ -29,7 +29,9 @@ def take_notice(connection: Connection) -> int | None:
         .with_for_update(skip_locked=True)
     )
     pause = FIRST_PAUSE_S * case(
-        {tries: 2.0**tries for tries in range(8)}, value=scans.c.notify_tries, else_=120.0
+        {tries: 2.0**tries for tries in range(8)},
+        value=scans.c.notify_tries,
+        else_=LONGEST_PAUSE_S / FIRST_PAUSE_S,
     )
     return connection.execute(
         update(scans)

@@ -23,6 +23,11 @@ FakesweepError                  one line for the user; the command exits with 2
 """
 
 
+def one_line(error: BaseException) -> str:
+    """Put what another library says on one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 class FakesweepError(Exception):
     """Base of all errors that a user can meet; its text is one complete line."""
 

@@ -30,6 +30,13 @@ def uri_of_path(path: str) -> str:
     return absolute
 
 
+def outermost(uri: str) -> str:
+    """Give the archive in a file system or bucket that a member lies in; another URI as it is."""
+    while (inside := split_member(uri)) is not None:
+        uri = inside[0]
+    return uri
+
+
 def uri_of_name(name: str, working_dir: str = "") -> str:
     """Name an image as people write it: a path, a URL, or a member as `ARCHIVE!/NAME`.
 

@@ -1,6 +1,6 @@
 """Which names count: the rules of a scan for objects of buckets and members of archives."""
 
-from pathlib import PurePosixPath
+import os
 
 from fakesweep.formats import IMAGE_SUFFIXES
 from producer.sources import Globs, Sources
@@ -35,4 +35,4 @@ class Choice:
 
 def has_image_suffix(name: str) -> bool:
     """Tell by its ending whether a file is an image."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  (a million times)

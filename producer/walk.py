@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from db.listing import FoundImage
 from fakesweep.errors import ImageError, SourceError
-from fakesweep.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, looks_like_image
+from fakesweep.formats import SNIFFED_BYTES, looks_like_image
 from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member, uri_of_path
 from producer.archives import ArchiveWalk
 from producer.buckets import BucketWalk
-from producer.choice import Choice
+from producer.choice import Choice, has_image_suffix
 from producer.findings import Findings
 from producer.manifest import read_manifest
 from producer.names import read_names
-from producer.sources import Globs, Sources, is_manifest, printable
+from producer.sources import Sources, is_manifest, printable
 from worker.archive import ArchiveLimits
 from worker.bucket import describe_object
 
@@ -51,9 +51,8 @@ class _Walk:
     def __init__(self, sources: Sources, findings: Findings, limits: ArchiveLimits) -> None:
         self.sources = sources
         self.findings = findings
-        self.include = Globs(sources.include)
-        self.exclude = Globs(sources.exclude)
         choice = Choice(sources)
+        self.include, self.exclude = choice.include, choice.exclude
         self.archives = ArchiveWalk(choice, findings, limits) if sources.archives else None
         self.buckets = BucketWalk(choice, findings, self.archives)
 
@@ -175,7 +174,7 @@ class _Walk:
             yield from self.archives.members(FoundImage(uri, facts.st_size, facts.st_mtime))
             return
         if not stat.S_ISREG(facts.st_mode) or not (
-            _has_image_suffix(entry.name) or _may_be_image(entry.path)
+            has_image_suffix(entry.name) or _may_be_image(entry.path)
         ):
             self.findings.passed_over += 1
             yield None
@@ -187,10 +186,6 @@ class _Walk:
     ) -> Iterator[FoundImage]:
         size, mtime = (None, None) if facts is None else (facts.st_size, facts.st_mtime)
         yield from self.findings.checked(FoundImage(uri_of_path(path), size, mtime, record=record))
-
-
-def _has_image_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  (a million times)
 
 
 def _may_be_image(path: str) -> bool:

@@ -16,7 +16,7 @@ from db.ledger import Ledger
 from db.listing import FoundImage, known_verdicts
 from fakesweep.formats import SNIFFED_BYTES, looks_like_image
 from fakesweep.settings import Settings
-from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member
+from fakesweep.uri import is_archive, is_remote, outermost, path_of_uri
 from producer.choice import Choice, has_image_suffix
 from producer.findings import Findings
 from producer.listing import is_unchanged
@@ -63,12 +63,13 @@ class Watch:
             self.sources, paths=tuple(path for path in self.sources.paths if is_remote(path))
         )
         settling = Settling(self.settle_s)
+        caught_up = False
         looked_at = -self.poll_s
         for changed in _changes(folders, self.stop):
-            if not changed and not settling.watched_before:
-                settling.watched_before = True
+            if not changed and not caught_up:
+                caught_up = True
                 for image in self._new(replace(self.sources, paths=tuple(folders))):
-                    settling.add(path_of_uri(_outermost(image.uri)), time.monotonic())
+                    settling.add(path_of_uri(outermost(image.uri)), time.monotonic())
             for path in changed:
                 if self._counts(path, folders):
                     settling.add(path, time.monotonic())
@@ -134,7 +135,6 @@ class Settling:
 
     def __init__(self, settle_s: float) -> None:
         self.settle_s = settle_s
-        self.watched_before = False
         self._files: dict[str, tuple[tuple[int, int] | None, float]] = {}
 
     def add(self, path: str, now: float) -> None:
@@ -154,13 +154,6 @@ class Settling:
                 del self._files[path]
                 done.append(path)
         return done
-
-
-def _outermost(uri: str) -> str:
-    """Give the archive in the file system that a member lies in; another image as it is."""
-    while (inside := split_member(uri)) is not None:
-        uri = inside[0]
-    return uri
 
 
 def _signature(path: str) -> tuple[int, int] | None:

@@ -141,8 +141,3 @@ def check_member(size: int, limit_bytes: int) -> None:
             f"the member has {size:,} bytes or more, the limit is {limit_bytes:,}"
             " (setting limit_bytes)"
         )
-
-
-def say(error: BaseException) -> str:
-    """Put an error on one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

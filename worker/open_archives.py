@@ -11,9 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from fakesweep.errors import ImageTooLarge, MissingImage, UnreadableImage, UnsupportedImage
-from fakesweep.uri import is_remote, path_of_uri, split_member
-from worker.archive import BROKEN, Archive, ArchiveLimits, Member, read_member, say
+from fakesweep.errors import (
+    ImageTooLarge,
+    MissingImage,
+    UnreadableImage,
+    UnsupportedImage,
+    one_line,
+)
+from fakesweep.uri import is_remote, outermost, path_of_uri, split_member
+from worker.archive import BROKEN, Archive, ArchiveLimits, Member, read_member
 from worker.bucket import describe_object, open_object
 from worker.files import open_regular
 from worker.tars import COMPRESSED, TarArchive, is_tar, spool_file, unpack
@@ -150,7 +156,7 @@ def open_archive(file: IO[bytes], packed_bytes: int, limits: ArchiveLimits) -> A
     except BaseException as error:
         file.close()
         if isinstance(error, BROKEN):
-            raise UnreadableImage(f"the archive is broken: {say(error)}") from error
+            raise UnreadableImage(f"the archive is broken: {one_line(error)}") from error
         raise
 
 
@@ -197,8 +203,7 @@ def _version(uri: str) -> object:
     Raises:
         ImageError: There is no such file, or its store does not answer.
     """
-    while (inside := split_member(uri)) is not None:
-        uri = inside[0]
+    uri = outermost(uri)
     if is_remote(uri):
         facts = describe_object(uri)
         return facts.etag or (facts.size_bytes, facts.mtime)

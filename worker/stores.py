@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from fakesweep.errors import ForbiddenImage, MissingImage, SourceError, UnreachableImage
+from fakesweep.errors import ForbiddenImage, MissingImage, SourceError, UnreachableImage, one_line
 
 log = logging.getLogger(__name__)
 
@@ -100,18 +100,14 @@ def ask(call: Callable[[], Answer], uri: str) -> Answer:
         except FileNotFoundError as error:
             raise MissingImage("there is no such object") from error
         except PermissionError as error:
-            raise ForbiddenImage(f"the credentials do not allow it: {_say(error)}") from error
+            raise ForbiddenImage(f"the credentials do not allow it: {one_line(error)}") from error
         except (TypeError, AttributeError, NotImplementedError):
             raise  # a fault of ours, or something that this store cannot do
         except Exception as error:  # clients raise errors of their own, not only OSError
             if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-                raise ForbiddenImage(f"there are no credentials: {_say(error)}") from error
+                raise ForbiddenImage(f"there are no credentials: {one_line(error)}") from error
             if time.monotonic() - began + pause > GIVE_UP_S:
-                raise UnreachableImage(f"the storage did not answer: {_say(error)}") from error
-            log.info("%s: %s; asked again in %.1f s", uri, _say(error), pause)
+                raise UnreachableImage(f"the storage did not answer: {one_line(error)}") from error
+            log.info("%s: %s; asked again in %.1f s", uri, one_line(error), pause)
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (no secret)
         pause = min(2 * pause, LONGEST_PAUSE_S)
-
-
-def _say(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import zstandard
 
-from fakesweep.errors import ImageError, MissingImage, UnreachableImage, UnreadableImage
-from worker.archive import BROKEN, ArchiveLimits, Member, member_name, say
+from fakesweep.errors import ImageError, MissingImage, UnreachableImage, UnreadableImage, one_line
+from worker.archive import BROKEN, ArchiveLimits, Member, member_name
 
 BLOCK = 1024 * 1024
 
@@ -80,7 +80,7 @@ class TarArchive:
                 for info in _entries(tar):
                     self._add(info)
         except BROKEN as error:
-            self.fault = self.fault or UnreadableImage(f"the archive breaks off: {say(error)}")
+            self.fault = self.fault or UnreadableImage(f"the archive breaks off: {one_line(error)}")
 
     def _add(self, info: tarfile.TarInfo) -> None:
         name = member_name(info.name)
@@ -155,7 +155,7 @@ def unpack(
             try:
                 block = stream.read(BLOCK)
             except (*BROKEN, OSError) as error:
-                fault = UnreadableImage(f"the archive breaks off: {say(error)}")
+                fault = UnreadableImage(f"the archive breaks off: {one_line(error)}")
                 break
             if not block:
                 break

@@ -11,8 +11,9 @@ from fakesweep.errors import (
     MissingImage,
     UnreadableImage,
     UnsupportedImage,
+    one_line,
 )
-from worker.archive import BROKEN, ArchiveLimits, Member, member_name, say
+from worker.archive import BROKEN, ArchiveLimits, Member, member_name
 
 ENCRYPTED = 1  # bit of a member's flags
 
@@ -46,9 +47,9 @@ class ZipArchive:
             with self.zip.open(info) as stream:
                 yield stream
         except NotImplementedError as error:
-            raise UnsupportedImage(f"the member cannot be unpacked: {say(error)}") from error
+            raise UnsupportedImage(f"the member cannot be unpacked: {one_line(error)}") from error
         except BROKEN as error:
-            raise UnreadableImage(f"the member is damaged: {say(error)}") from error
+            raise UnreadableImage(f"the member is damaged: {one_line(error)}") from error
 
     def close(self) -> None:
         """Let go of the file."""
