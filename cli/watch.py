@@ -38,7 +38,7 @@ EXIT_INTERRUPTED = 130
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks at a bucket.",
+    help="Between two looks at a bucket; directories are listed a tenth as often.",
 )
 @click.option(
     "--priority",

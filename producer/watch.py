@@ -1,11 +1,12 @@
 """Judge new images as they arrive: directories by the system's events, buckets by looking again."""
 
 import logging
+import math
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 LARGEST_SCAN = 1000  # new images of one scan
 LOOK_S = 0.5
 LOOKUP = 1000
+LOOKS_PER_LISTING = 10  # of a bucket, for one listing of the directories
+Signature = tuple[int, int]  # bytes, nanoseconds of the modification time
 
 
 @dataclass
@@ -39,7 +42,7 @@ class Watch:
     Attributes:
         sources: Directories and URLs, with the rules for names.
         settle_s: A file counts as fully written when it has not changed for so long.
-        poll_s: Seconds between two looks at buckets.
+        poll_s: Seconds between two looks at buckets; directories are listed a tenth as often.
         begin: Begins a scan of these images.
         stop: Set to end.
     """
@@ -59,23 +62,28 @@ class Watch:
             FakesweepError: A scan cannot begin, or the database does not answer.
         """
         folders = [path for path in self.sources.paths if not is_remote(path)]
-        buckets = replace(
-            self.sources, paths=tuple(path for path in self.sources.paths if is_remote(path))
-        )
-        settling = Settling(self.settle_s)
-        caught_up = False
-        looked_at = -self.poll_s
+        buckets = [path for path in self.sources.paths if is_remote(path)]
+        arrivals = Arrivals(folders, self.sources, self.settle_s)
+        begun: dict[str, object] = {}  # objects, in the version they had
+        listed_at = looked_at = -math.inf
         for changed in _changes(folders, self.stop):
-            if not changed and not caught_up:
-                caught_up = True
-                for image in self._new(replace(self.sources, paths=tuple(folders))):
-                    settling.add(path_of_uri(outermost(image.uri)), time.monotonic())
+            now = time.monotonic()
             for path in changed:
-                if self._counts(path, folders):
-                    settling.add(path, time.monotonic())
-            self._scan(settling.ready(time.monotonic()))
-            if buckets.paths and time.monotonic() - looked_at >= self.poll_s:
-                self._scan([image.uri for image in self._new(buckets)])
+                arrivals.add(path, now)
+            if now - listed_at >= LOOKS_PER_LISTING * self.poll_s:
+                arrivals.add_new(
+                    {path_of_uri(outermost(image.uri)) for image in self._new(folders)}
+                )
+                listed_at = time.monotonic()
+            self._scan(arrivals.ready(time.monotonic()))
+            if now - looked_at >= self.poll_s:
+                objects = {
+                    image.uri: (image.etag, image.size_bytes, image.mtime)
+                    for image in self._new(buckets)
+                }
+                self._scan([uri for uri, facts in objects.items() if begun.get(uri) != facts])
+                begun.clear()
+                begun.update(objects)
                 looked_at = time.monotonic()
 
     def _scan(self, names: Sequence[str]) -> None:
@@ -84,10 +92,11 @@ class Watch:
             log.info("%d new images", len(group))
             self.begin(replace(self.sources, paths=group))
 
-    def _new(self, sources: Sources) -> Iterator[FoundImage]:
+    def _new(self, paths: Sequence[str]) -> Iterator[FoundImage]:
         """List what has no verdict yet, or has changed since; nothing is recorded."""
-        if not sources.paths:
+        if not paths:
             return
+        sources = replace(self.sources, paths=tuple(paths))
         version = check_model(self.settings, None)
         findings = Findings()
         images = (
@@ -104,20 +113,84 @@ class Watch:
         for problem in findings.in_words():
             log.warning("%s", problem)
 
-    def _counts(self, path: str, folders: Sequence[str]) -> bool:
-        """Tell whether a file in a watched directory is one to judge."""
-        top = next(
-            (folder for folder in folders if path.startswith(folder.rstrip("/") + "/")), None
-        )
-        if top is None:
-            return False
-        inside = path[len(top.rstrip("/")) + 1 :]
-        choice = Choice(self.sources)
-        if choice.is_excluded(inside) or choice.is_hidden(inside):
-            return False
+
+class Arrivals:
+    """Files in watched directories that were written to, until they have been left alone for a while.
+
+    What is written into a folder before the system watches it makes no event, nor does what is in a
+    folder that is moved in: it is found by looking into a folder when it comes and when it has settled,
+    and by `add_new`.
+    """
+
+    def __init__(self, folders: Sequence[str], sources: Sources, settle_s: float) -> None:
+        self.folders = folders
+        self.archives = sources.archives
+        self.choice = Choice(sources)
+        self.settle_s = settle_s
+        self._waiting: dict[str, tuple[Signature, float]] = {}
+        self._given: dict[str, Signature] = {}
+
+    def add(self, path: str, now: float) -> None:
+        """Wait for a file that changed if it is one to judge; look into a folder that came."""
+        inside = self._inside(path)
+        if inside is None or self.choice.is_excluded(inside) or self.choice.is_hidden(inside):
+            return
+        if os.path.isdir(path):  # noqa: PTH112
+            self._wait(path, now)
+            self._look_into(path, now)
+        elif self._is_image(path, inside):
+            self._wait(path, now)
+
+    def add_new(self, paths: Set[str]) -> None:
+        """Wait for files that have no verdict; all others are known, and need not be remembered."""
+        self._given = {path: seen for path, seen in self._given.items() if path in paths}
+        for path in paths:
+            self._wait(path, time.monotonic())
+
+    def ready(self, now: float) -> list[str]:
+        """Give the files that are fully written, each once as long as it stays as it is."""
+        done = []
+        for path, (before, since) in list(self._waiting.items()):
+            signature = _signature(path)
+            if signature is None:  # moved on, or deleted again
+                del self._waiting[path]
+            elif signature != before:
+                self._waiting[path] = (signature, now)
+            elif now - since >= self.settle_s:
+                del self._waiting[path]
+                if os.path.isdir(path):  # noqa: PTH112
+                    self._look_into(path, now)
+                else:
+                    self._given[path] = signature
+                    done.append(path)
+        return done
+
+    def _wait(self, path: str, now: float) -> None:
+        signature = _signature(path)
+        waiting = self._waiting.get(path)
+        if signature is not None and signature not in (
+            waiting and waiting[0],
+            self._given.get(path),
+        ):
+            self._waiting[path] = (signature, now)
+
+    def _look_into(self, folder: str, now: float) -> None:
+        for inner, _, names in os.walk(folder):
+            for name in names:
+                self.add(os.path.join(inner, name), now)  # noqa: PTH118
+
+    def _inside(self, path: str) -> str | None:
+        """Name a path as seen from the watched directory that it lies in."""
+        for folder in self.folders:
+            top = folder.rstrip("/") + "/"
+            if path.startswith(top):
+                return path[len(top) :]
+        return None
+
+    def _is_image(self, path: str, inside: str) -> bool:
         if is_archive(path):
-            return self.sources.archives
-        if not choice.is_included(inside):
+            return self.archives
+        if not self.choice.is_included(inside):
             return False
         try:
             if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -130,33 +203,7 @@ class Watch:
             return False
 
 
-class Settling:
-    """Files that were written to, until they have been left alone for a while."""
-
-    def __init__(self, settle_s: float) -> None:
-        self.settle_s = settle_s
-        self._files: dict[str, tuple[tuple[int, int] | None, float]] = {}
-
-    def add(self, path: str, now: float) -> None:
-        """Wait for a file that has changed."""
-        self._files[path] = (_signature(path), now)
-
-    def ready(self, now: float) -> list[str]:
-        """Give the files that are fully written, and wait for them no more."""
-        done = []
-        for path, (before, since) in list(self._files.items()):
-            signature = _signature(path)
-            if signature is None:  # moved on, or deleted again
-                del self._files[path]
-            elif signature != before:
-                self._files[path] = (signature, now)
-            elif now - since >= self.settle_s:
-                del self._files[path]
-                done.append(path)
-        return done
-
-
-def _signature(path: str) -> tuple[int, int] | None:
+def _signature(path: str) -> Signature | None:
     try:
         facts = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -181,4 +228,8 @@ def _changes(folders: Sequence[str], stop: threading.Event) -> Iterator[set[str]
         yield_on_timeout=True,
         raise_interrupt=False,
     ):
-        yield {path for kind, path in changes if kind.name in ("added", "modified")}
+        yield {
+            path
+            for kind, path in changes
+            if kind.name == "added" or (kind.name == "modified" and not os.path.isdir(path))  # noqa: PTH112
+        }
