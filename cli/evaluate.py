@@ -78,7 +78,7 @@ def evaluate(
     settings = start()
     quiet_tensorflow()
     with held_notices():
-        from detector.model import describe_device
+        from detector.keras_engine import describe_device
         from training.evaluate import evaluate_model, find_labelled
         from training.gather import gather_model
 

@@ -35,6 +35,7 @@ def explain(image: str, output: Path | None, model_version: str | None, as_json:
 
     Exit status: 0 not flagged, 1 fake, 2 error.
     """
+    from detector.engine import TENSORFLOW
     from fakesweep.uri import is_remote, split_member, uri_of_name
     from worker.detectors import LoadedDetectors
     from worker.explain import check_output, draw_explanation, judge_one, write_picture
@@ -47,6 +48,7 @@ def explain(image: str, output: Path | None, model_version: str | None, as_json:
         raise SourceError(f"{image} does not exist")
     if output is not None:
         check_output(output, Path(image))
+        settings = settings.model_copy(update={"engine": TENSORFLOW})  # heat maps look into Keras
     detector = LoadedDetectors(settings).get(check_model(settings, model_version))
     with closing(ImageThreads(settings)) as threads:
         outcome = judge_one(uri, detector, threads)

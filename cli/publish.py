@@ -68,7 +68,7 @@ def publish(
 
     quiet_tensorflow()
     with held_notices():
-        from detector.model import describe_device
+        from detector.keras_engine import describe_device
         from training.publish import publish as publish_model
 
         describe_device()  # makes TensorFlow give its notices while they are held

@@ -112,11 +112,11 @@ def turn(pixels: NDArray[np.uint8], quarters: int) -> NDArray[np.uint8]:
 
 
 def cut_with_border(
-    pixels: NDArray[np.uint8], left: int, top: int, side: int, colour: tuple[int, int, int]
+    pixels: NDArray[np.uint8], left: int, top: int, side: int, grey: int
 ) -> NDArray[np.uint8]:
-    """Cut a square that may reach over the picture; what lies outside has one colour."""
+    """Cut a square that may reach over the picture; what lies outside is grey of one level."""
     height, width = pixels.shape[:2]
-    cut = np.full((side, side, 3), colour, dtype=np.uint8)
+    cut = np.full((side, side, 3), grey, dtype=np.uint8)
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + side, width), min(top + side, height)
     if x0 < x1 and y0 < y1:

@@ -18,6 +18,7 @@ from fakesweep.errors import ModelError
 
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ARTEFACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.keras$"
+SERVING_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.tflite$"
 LONGEST_RECEIVED = 80
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -36,6 +37,15 @@ class Artefact(_Section):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(gt=0)
     keras_version: str
+
+
+class Serving(_Section):
+    """The same network as a `.tflite` file, for engines other than TensorFlow."""
+
+    file: str = Field(pattern=SERVING_PATTERN)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(gt=0)
+    tensorflow_version: str
 
 
 class ModelInput(_Section):
@@ -131,6 +141,7 @@ class ModelCard(_Section):
     architecture: str
     description: str
     artefact: Artefact
+    serving: Serving | None = None
     input: ModelInput
     views: list[str] = Field(min_length=1)
     faces: Faces
@@ -143,6 +154,11 @@ class ModelCard(_Section):
     golden: list[GoldenScore]
     limits: list[str]
     forced: bool
+
+    @model_serializer(mode="wrap")
+    def _leave_out_serving(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        facts: dict[str, Any] = serialize(self)
+        return {name: fact for name, fact in facts.items() if name != "serving" or fact is not None}
 
     @model_validator(mode="after")
     def _check_format(self) -> Self:

@@ -3,10 +3,15 @@
 Integer arithmetic alone draws them, so that every machine sees the same bytes.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 SIDE_PX = 224
+
+TOLERANCE = 1e-4
+"""Scores of the same network on another processor or engine differ by no more."""
 
 Plane = NDArray[np.int64]
 
@@ -33,6 +38,18 @@ def golden_views() -> list[tuple[str, NDArray[np.uint8]]]:
         (name, np.clip(np.stack(bands, axis=-1), 0, 255).astype(np.uint8))
         for name, bands in planes.items()
     ]
+
+
+def compare_golden(scores: Sequence[float], expected: Mapping[str, float]) -> str | None:
+    """Compare calibrated scores of the golden views, in their order, with those of a card.
+
+    Returns:
+        The first fault in words, None where there is none or nothing to compare with.
+    """
+    for (name, _), score in zip(golden_views(), scores, strict=True):
+        if name in expected and not abs(score - expected[name]) <= TOLERANCE:
+            return f"golden view '{name}' has the score {expected[name]:.6f}. Received: {score:.6f}"
+    return None
 
 
 def _draw_grey(plane: Plane) -> tuple[Plane, Plane, Plane]:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detector.card import VERSION_PATTERN, ModelCard, read_card
+from detector.card import VERSION_PATTERN, Artefact, ModelCard, Serving, read_card
 from fakesweep.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,11 @@ class PublishedModel:
     card: ModelCard
     current: bool
     builtin: bool
+
+    @property
+    def serving(self) -> Path | None:
+        """The serving file, None where the version has none."""
+        return None if self.card.serving is None else self.folder / self.card.serving.file
 
 
 def list_models(model_dir: Path) -> list[PublishedModel]:
@@ -96,28 +101,33 @@ def find_model(model_dir: Path, version: str | None = None) -> PublishedModel:
 
 
 def verify_model(model: PublishedModel) -> None:
-    """Check that the model file is the one that was published.
+    """Check that the model's files are those that were published.
 
     Raises:
-        ModelError: The file is missing, or its size or SHA-256 is not the card's.
+        ModelError: A file is missing, or its size or SHA-256 is not the card's.
     """
-    artefact = model.card.artefact
     cure = f"publish version {model.version} again, or promote another version"
+    _verify_file(model.path, model.card.artefact, cure)
+    if model.card.serving is not None:
+        _verify_file(model.folder / model.card.serving.file, model.card.serving, cure)
+
+
+def _verify_file(path: Path, published: Artefact | Serving, cure: str) -> None:
     try:
-        with model.path.open("rb") as file:
+        with path.open("rb") as file:
             size_bytes = file.seek(0, 2)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{model.path}: cannot be read: {error.strerror}; {cure}") from error
-    if size_bytes != artefact.size_bytes:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}; {cure}") from error
+    if size_bytes != published.size_bytes:
         raise ModelError(
-            f"{model.path}: the model file was altered: expected {artefact.size_bytes} bytes. "
+            f"{path}: the model file was altered: expected {published.size_bytes} bytes. "
             f"Received: {size_bytes} bytes; {cure}"
         )
-    if sha256 != artefact.sha256:
+    if sha256 != published.sha256:
         raise ModelError(
-            f"{model.path}: the model file was altered: expected SHA-256 {artefact.sha256}. "
+            f"{path}: the model file was altered: expected SHA-256 {published.sha256}. "
             f"Received: {sha256}; {cure}"
         )
 

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         le=4096,
         description="Views in one device batch. Empty: chosen for the device when a model is loaded.",
     )
+    engine: Literal["auto", "openvino", "tensorflow"] = Field(
+        default="auto",
+        description="What computes the model: auto (TensorFlow on a GPU, else OpenVINO), openvino or tensorflow.",
+    )
     message_images: int = Field(
         default=256, ge=1, le=4096, description="Images of one batch, which is one message."
     )

@@ -27,6 +27,8 @@ def publish_small_model(
     import keras
     from keras import layers
 
+    from training.serving import write_serving
+
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
@@ -44,6 +46,8 @@ def publish_small_model(
     folder.mkdir(parents=True)
     file = folder / "model.keras"
     model.save(file)
+    serving = write_serving(model, SIDE, folder)
+    assert serving is not None
     card = {
         "card_format": 1,
         "version": version,
@@ -56,6 +60,7 @@ def publish_small_model(
             "size_bytes": file.stat().st_size,
             "keras_version": keras.__version__,
         },
+        "serving": serving.model_dump(),
         "input": {"side_px": SIDE, "channels": "RGB", "range": [0, 255], "resize": "area"},
         "views": ["whole"],
         "faces": {"finder": "none", "smallest_px": 32},

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.card import read_card
-from detector.golden import golden_views
+from detector.card import ModelCard, read_card
+from detector.engine import OPENVINO, TENSORFLOW
+from detector.golden import compare_golden, golden_views
 from detector.model import Detector, load_detector
 from detector.registry import CARD_FILE
 from fakesweep.errors import ModelError
 from training.draft import as_published
-
-TOLERANCE = 1e-4
 
 
 def score_golden(detector: Detector) -> dict[str, float]:
@@ -25,26 +24,28 @@ def score_golden(detector: Detector) -> dict[str, float]:
 
 
 def prove(folder: Path) -> None:
-    """Load a model folder as a worker does and compare its golden scores with the card's.
+    """Load a model folder into each engine that can serve it, and compare golden scores with the card's.
 
     Raises:
-        ModelError: The artefact is not what the card says, or a golden score is off by more than
-            1e-4.
+        ModelError: A file is not what the card says, or a golden score is off by more than 1e-4.
     """
     card = read_card(folder / CARD_FILE)
-    scores = score_golden(load_detector(as_published(folder, card)))
+    for engine in (TENSORFLOW, OPENVINO):
+        if engine == TENSORFLOW or card.serving is not None:
+            _compare(
+                folder, card, score_golden(load_detector(as_published(folder, card), engine=engine))
+            )
+
+
+def _compare(folder: Path, card: ModelCard, scores: dict[str, float]) -> None:
     expected = {golden.name: golden.score for golden in card.golden}
     if expected.keys() != scores.keys():
         raise ModelError(
             f"{folder / CARD_FILE}: golden scores expected for {', '.join(sorted(scores))};"
             f" received: {', '.join(sorted(expected)) or 'none'}"
         )
-    for name, score in scores.items():
-        if abs(score - expected[name]) > TOLERANCE:
-            raise ModelError(
-                f"{folder}: golden view {name!r} expected the score {expected[name]:.6f};"
-                f" received: {score:.6f}"
-            )
+    if fault := compare_golden(list(scores.values()), expected):
+        raise ModelError(f"{folder}: {fault}")
 
 
 def main(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.card import VERSION_PATTERN, ModelCard, write_card
+from detector.engine import OPENVINO, TENSORFLOW
 from detector.model import load_detector
 from detector.registry import BUILTIN_DIR, CARD_FILE, PublishedModel, find_model
 from fakesweep.errors import ModelError
@@ -22,6 +23,7 @@ from training.files import sync_folder
 from training.fresh import run_fresh
 from training.gather import SUFFIX, read_run
 from training.prove import score_golden
+from training.serving import write_serving
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def publish(
     try:
         partial.mkdir(parents=True)
         shutil.copyfile(file, partial / ARTEFACT)
-        card = _score_golden(partial, card)
+        card = _describe_serving(partial, card)
         gate = compare_with_current(
             as_published(partial, card),
             model_dir,
@@ -137,10 +139,23 @@ def _check_version(model_dir: Path, version: str) -> None:
         )
 
 
-def _score_golden(folder: Path, card: ModelCard) -> ModelCard:
-    scores = score_golden(load_detector(as_published(folder, card)))
+def _describe_serving(folder: Path, card: ModelCard) -> ModelCard:
+    """Score the golden views by TensorFlow, and write the serving file if it repeats the scores."""
+    detector = load_detector(as_published(folder, card), engine=TENSORFLOW)
+    scores = score_golden(detector)
     golden = [{"name": name, "score": round(score, 6)} for name, score in scores.items()]
-    return ModelCard.model_validate(card.model_dump() | {"golden": golden})
+    card = ModelCard.model_validate(card.model_dump() | {"golden": golden})
+    serving = write_serving(detector.engine.network, card.input.side_px, folder)
+    if serving is None:
+        return card
+    served = card.model_copy(update={"serving": serving})
+    try:
+        load_detector(as_published(folder, served), engine=OPENVINO)
+    except ModelError as error:
+        log.warning("no serving file, TensorFlow will serve: %s", error)
+        (folder / serving.file).unlink()
+        return card
+    return served
 
 
 def _pass_gate(card: ModelCard, gate: dict[str, Any], force: bool) -> ModelCard:

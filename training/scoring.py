@@ -70,8 +70,8 @@ def open_raw(model: PublishedModel, *, threads: int | None = None) -> Detector:
 
 
 def uncalibrated(card: ModelCard) -> ModelCard:
-    """Return the card without its calibration."""
-    return card.model_copy(update={"calibration": Calibration(method="none")})
+    """Return the card without its calibration, and without the calibrated golden scores."""
+    return card.model_copy(update={"calibration": Calibration(method="none"), "golden": []})
 
 
 def score_images(

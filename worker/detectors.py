@@ -37,13 +37,14 @@ class LoadedDetectors:
             self._finder = self._finder or open_finder(self.settings.yunet_file)
             quiet_tensorflow()
             with held_notices():
-                from detector.model import load_detector  # TensorFlow: only where images are judged
+                from detector.model import load_detector  # an engine: only where images are judged
 
                 self.loaded[version] = load_detector(
                     model,
                     device_batch=self.settings.batch_size,
                     threads=self.settings.cpu_threads,
                     finder=self._finder,
+                    engine=self.settings.engine,
                 )
             log.info("model version %s loaded", version)
         self.loaded.move_to_end(version)

@@ -105,7 +105,7 @@ def _explain_view(
 
     height, width = size
     if view.kind != FACE:
-        heat = make_heat(detector.network, view.pixels)
+        heat = make_heat(detector.engine.network, view.pixels)
         return DrawnFace(None, outcome.verdict or NO_FACE, "", (0, 0, width, height), heat)
     face = faces[view.face]
     assert view.box is not None  # noqa: S101  (a face view has the box of its face)
@@ -119,7 +119,7 @@ def _explain_view(
         choose_verdict(face["score"], detector.card),
         f"{face['score']:.3f}",
         (left, top, left + side, top + side),
-        make_heat(detector.network, view.pixels),
+        make_heat(detector.engine.network, view.pixels),
     )
 
 

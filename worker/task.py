@@ -76,7 +76,7 @@ def worker_app(settings: Settings) -> Celery:
     told: dict[str, float] = {}  # when this process last logged that it lacks a model version
 
     def sweeper() -> Sweeper:
-        # Made at the first batch, in the child: neither a loaded TensorFlow nor a database
+        # Made at the first batch, in the child: neither a loaded engine nor a database
         # connection survives a fork.
         if not sweepers:
             sweepers.append(Sweeper(settings))

@@ -66,7 +66,7 @@ def test_looking_needs_no_tensorflow(
         "import sys; sys.argv[1:] = sys.argv[1:]\n"
         "from cli.main import main\n"
         "try: main()\n"
-        "finally: print(sorted({'tensorflow', 'keras', 'cv2', 'pandas'} & set(sys.modules)))\n"
+        "finally: print(sorted({'tensorflow', 'keras', 'openvino', 'cv2', 'pandas'} & set(sys.modules)))\n"
     )
 
     done = subprocess.run(
@@ -74,6 +74,23 @@ def test_looking_needs_no_tensorflow(
     )
 
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_judging_needs_no_tensorflow(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.jpg", 1)
+    program = (
+        "import sys\n"
+        "from cli.main import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'tensorflow', 'keras', 'openvino'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "scan", str(tmp_path), "--fail-on", "never"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[-1] == "['openvino']", done.stderr
 
 
 def test_a_producer_needs_no_tensorflow() -> None:

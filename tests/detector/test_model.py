@@ -7,7 +7,8 @@ import pytest
 
 from detector.calibration import calibrate
 from detector.golden import golden_views
-from detector.model import describe_device, load_detector
+from detector.keras_engine import describe_device
+from detector.model import load_detector
 from detector.registry import find_model
 from fakesweep.errors import ModelError
 

@@ -87,6 +87,7 @@ def test_publishing_leaves_only_whole_versions(model_dir):
     assert sorted(path.name for path in (model_dir / "first").iterdir()) == [
         "card.json",
         "model.keras",
+        "model.tflite",
     ]
 
 
@@ -138,7 +139,7 @@ def test_a_wrong_golden_score_is_refused(registry):
     card["golden"][0]["score"] = 1 - card["golden"][0]["score"] * 0.9
     path.write_text(json.dumps(card))
 
-    with pytest.raises(ModelError, match="expected the score"):
+    with pytest.raises(ModelError, match="golden view 'gradient' has the score"):
         prove(path.parent)
 
 
