@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, exists, select, update
 
+from db.bulk import is_one_of, update_many
 from db.ledger import database_clock
 from db.scans import OPEN, forget_missing_model
 from db.schema import batches, scans, verdicts
@@ -27,6 +29,7 @@ class Claim:
     token: str
     attempts: int
     images: dict[str, int]  # URI to row number
+    tried: dict[str, int]  # URI to attempts, this one and those in earlier batches included
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Seconds:
 
 
 OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")
+_values = attrgetter(*OUTCOME_COLUMNS)
 
 
 def claim_batch(
@@ -93,16 +97,13 @@ def claim_batch(
         _take_back_paused(connection, batch_id)
         return None
     forget_missing_model(connection, claimed.scan_id)
-    connection.execute(
-        update(verdicts)
-        .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))
-        .values(status="running", attempts=verdicts.c.attempts + 1)
-    )
+    # The rows stay `queued`: that they are in work, their batch says. Writing it into each would cost as
+    # much as its verdict.
     images = connection.execute(
-        select(verdicts.c.uri, verdicts.c.id)
-        .where(verdicts.c.batch_id == batch_id, verdicts.c.status == "running")
+        select(verdicts.c.uri, verdicts.c.id, verdicts.c.attempts)
+        .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))
         .order_by(verdicts.c.id)
-    )
+    ).all()
     scan = connection.execute(
         select(scans.c.model_version, scans.c.rescan).where(scans.c.id == claimed.scan_id)
     ).one()
@@ -114,6 +115,7 @@ def claim_batch(
         token=token,
         attempts=claimed.attempts,
         images={row.uri: row.id for row in images},
+        tried={row.uri: row.attempts + claimed.attempts for row in images},
     )
 
 
@@ -191,18 +193,15 @@ def close_batch(
     if not outcomes:
         return True
     decided_at = datetime.now(UTC)
-    connection.execute(
-        update(verdicts)
-        .where(verdicts.c.id == bindparam("row_id"))
-        .values(
-            {name: bindparam(name) for name in OUTCOME_COLUMNS}
-            | {"model_version": claim.model_version, "decided_at": decided_at}
-        ),
+    update_many(
+        connection,
+        verdicts,
+        (*OUTCOME_COLUMNS, "attempts"),
         [
-            {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
-            | {"row_id": claim.images[outcome.uri]}
+            (*_values(outcome), claim.tried[outcome.uri], claim.images[outcome.uri])
             for outcome in outcomes
         ],
+        same={"model_version": claim.model_version, "decided_at": decided_at},
     )
     if seconds is not None:
         connection.execute(
@@ -230,11 +229,11 @@ def release_batch(connection: Connection, claim: Claim) -> None:
             lease_until=None,
         )
     ).rowcount
-    if released:
+    if released and status == "cancelled":
         connection.execute(
             update(verdicts)
-            .where(verdicts.c.batch_id == claim.batch_id, verdicts.c.status == "running")
-            .values(status=status, attempts=verdicts.c.attempts - 1)
+            .where(verdicts.c.batch_id == claim.batch_id, verdicts.c.status.in_(OPEN))
+            .values(status=status)
         )
 
 
@@ -245,7 +244,7 @@ def judged_contents(
     columns = [verdicts.c[name] for name in ("uri", *OUTCOME_COLUMNS)]
     rows = connection.execute(
         select(*columns).where(
-            verdicts.c.sha256.in_(hashes),
+            is_one_of(connection, verdicts.c.sha256, hashes),
             verdicts.c.model_version == model_version,
             verdicts.c.status == "done",
             ~verdicts.c.reused,

@@ -7,12 +7,23 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Column, Connection, Float, Row, Select, Text, column, select, table
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Row,
+    Select,
+    Text,
+    column,
+    select,
+    table,
+    type_coerce,
+)
 
 from db.prune import Pruning
 from db.schema import UtcTime, verdicts
@@ -23,13 +34,18 @@ COLUMNS = (
     "sha256", "size_bytes", "mtime", "width", "height", "format", "faces", "attempts", "decided_at",
     "frames", "reused", "reason", "etag",
 )  # fmt: skip
+MOMENTS = ("decided_at",)
+STRANGE_TEXT = ("uri", "error_message", "etag")  # not of our own making
 RECORD = "record"
 STDOUT = "-"
 FETCHED_ROWS = 5000
-ROW_GROUP = 50_000
+ROW_GROUP = 20_000
 
 # A cell that begins with one of these is run as a formula by spreadsheet programs.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+Rows = Iterable[Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -43,11 +59,19 @@ class Selection:
     pruning: Pruning | None = None
 
 
-def select_rows(selection: Selection) -> Select[Any]:
-    """Build the query of a selection, columns as in `COLUMNS` and the record, oldest row first."""
+def select_rows(selection: Selection, *, record: bool) -> Select[Any]:
+    """Build the query of a selection, columns as in `COLUMNS` and maybe the record, oldest row first.
+
+    Moments come as the driver gives them, see `_moment`: to make a `datetime` of each takes longer than
+    to write the row.
+    """
     source = _source(selection)
-    query = select(*(source.c[name] for name in (*COLUMNS, RECORD))).order_by(source.c.id)
-    return _narrow(query, source, selection)
+    names = (*COLUMNS, RECORD) if record else COLUMNS
+    columns = (
+        type_coerce(source.c[name], Text).label(name) if name in MOMENTS else source.c[name]
+        for name in names
+    )
+    return _narrow(select(*columns).order_by(source.c.id), source, selection)
 
 
 def record_names(connection: Connection, selection: Selection) -> list[str]:
@@ -81,11 +105,14 @@ def _narrow(query: Select[Any], source: Any, selection: Selection) -> Select[Any
     return query
 
 
-def stream_rows(connection: Connection, selection: Selection) -> Iterator[Row[Any]]:
-    """Give the rows of a selection one at a time, a few thousand fetched at once."""
-    yield from connection.execution_options(stream_results=True, yield_per=FETCHED_ROWS).execute(
-        select_rows(selection)
+def _stream_rows(
+    connection: Connection, selection: Selection, names: Sequence[str]
+) -> Iterator[Sequence[Any]]:
+    """Give the rows of a selection, a few thousand fetched at once; what manifests said stands last."""
+    rows = connection.execution_options(stream_results=True, yield_per=FETCHED_ROWS).execute(
+        select_rows(selection, record=bool(names))
     )
+    yield from _flat(rows, names) if names else rows
 
 
 def export_rows(connection: Connection, selection: Selection, output: str) -> int:
@@ -104,9 +131,9 @@ def export_rows(connection: Connection, selection: Selection, output: str) -> in
             f" expected one of {', '.join(_WRITERS)} or - for standard output"
         )
     names = record_names(connection, selection)
-    rows = stream_rows(connection, selection)
+    rows = _stream_rows(connection, selection, names)
     if write is None:
-        return write_csv(_flat(rows, names), sys.stdout, _columns(names))
+        return _write_verdicts(rows, sys.stdout, names)
     with whole_file(output) as partial:
         return write(rows, partial, names)
 
@@ -168,31 +195,64 @@ def neutral_cell(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _csv_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
+def _csv_file(rows: Rows, path: Path, names: Sequence[str]) -> int:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        return write_csv(_flat(rows, names), stream, _columns(names))
+        return _write_verdicts(rows, stream, names)
 
 
-def _jsonl_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
+def _write_verdicts(rows: Rows, stream: IO[str], names: Sequence[str]) -> int:
+    """Write verdicts as `write_csv` does; of our own columns only some can hold a formula."""
+    columns = _columns(names)
+    strange = [*map(COLUMNS.index, STRANGE_TEXT), *range(len(COLUMNS), len(columns))]
+    moments, flag = [*map(COLUMNS.index, MOMENTS)], COLUMNS.index("reused")
     count = 0
-    columns = _columns(names)[len(COLUMNS) :]
-    with path.open("w", encoding="utf-8") as stream:
-        for row in rows:
-            count += 1
-            fields = dict(zip((*COLUMNS, RECORD), row, strict=True))
-            fields["faces"] = json.loads(fields["faces"]) if fields["faces"] else None
-            said = json.loads(record) if (record := fields.pop(RECORD)) else {}
-            fields |= {column: said.get(name) for column, name in zip(columns, names, strict=True)}
-            stream.write(json.dumps(fields, default=datetime.isoformat, ensure_ascii=False) + "\n")
+
+    def cells(row: Sequence[Any]) -> list[Any]:
+        nonlocal count
+        count += 1
+        values = list(row)
+        for at in strange:
+            if (value := values[at]) and value[0] in FORMULA_STARTS:
+                values[at] = f"'{value}"
+        for at in moments:
+            values[at] = _moment(values[at])
+        values[flag] = int(values[flag])
+        return values
+
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(cells, rows))
     return count
 
 
-def _parquet_file(rows: Iterable[Row[Any]], path: Path, names: Sequence[str]) -> int:
+def _moment(value: Any) -> str | None:
+    """Write a moment in UTC by ISO 8601, as it comes from SQLite (text) or PostgreSQL."""
+    if isinstance(value, str):
+        return f"{value.removesuffix('.000000').replace(' ', 'T', 1)}+00:00"
+    return None if value is None else value.astimezone(UTC).isoformat()
+
+
+def _jsonl_file(rows: Rows, path: Path, names: Sequence[str]) -> int:
+    count = 0
+    columns = _columns(names)
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    with path.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            count += 1
+            fields = dict(zip(columns, row, strict=True))
+            for name in MOMENTS:
+                fields[name] = _moment(fields[name])
+            fields["faces"] = json.loads(fields["faces"]) if fields["faces"] else None
+            stream.write(f"{encode(fields)}\n")
+    return count
+
+
+def _parquet_file(rows: Rows, path: Path, names: Sequence[str]) -> int:
     import pyarrow as pa  # 0.3 s to import: only where Parquet is asked for
 
     said = [(name, pa.string()) for name in _columns(names)[len(COLUMNS) :]]
     ours = [(name, _arrow_type(pa, verdicts.c[name])) for name in COLUMNS]
-    return write_parquet(_flat(rows, names), path, pa.schema([*ours, *said]))
+    return write_parquet(rows, path, pa.schema([*ours, *said]))
 
 
 def write_parquet(rows: Iterable[Sequence[Any]], path: Path, schema: Any) -> int:
@@ -205,10 +265,16 @@ def write_parquet(rows: Iterable[Sequence[Any]], path: Path, schema: Any) -> int
         iterator = iter(rows)
         while group := list(islice(iterator, ROW_GROUP)):
             columns = zip(*group, strict=True)
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+            arrays = [_arrow_array(pa, *both) for both in zip(columns, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             count += len(group)
     return count
+
+
+def _arrow_array(pa: Any, values: Sequence[Any], field: Any) -> Any:
+    if pa.types.is_timestamp(field.type) and any(isinstance(value, str) for value in values):
+        return pa.array(map(_moment, values), pa.string()).cast(field.type)
+    return pa.array(values, field.type)
 
 
 def _arrow_type(pa: Any, source: Column[Any]) -> Any:
@@ -221,7 +287,7 @@ def _arrow_type(pa: Any, source: Column[Any]) -> Any:
     return pa.bool_() if source.name == "reused" else pa.int64()
 
 
-_WRITERS: dict[str, Callable[[Iterable[Row[Any]], Path, Sequence[str]], int]] = {
+_WRITERS: dict[str, Callable[[Rows, Path, Sequence[str]], int]] = {
     ".csv": _csv_file,
     ".jsonl": _jsonl_file,
     ".parquet": _parquet_file,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, column, insert, select, table
 
-from db.listing import LOOKUP
+from db.bulk import is_one_of
 from db.schema import labels, verdicts
 
 COLUMNS = ("uri", "sha256", "label", "who", "labelled_at", "note")
@@ -43,16 +43,13 @@ def newest_labels(connection: Connection) -> Iterator[Label]:
 
 def judged_hashes(connection: Connection, uris: Sequence[str]) -> dict[str, str]:
     """Look up the SHA-256 that these images had at their newest verdict that knows it."""
-    found: dict[str, str] = {}
-    for first in range(0, len(uris), LOOKUP):
-        rows = connection.execute(
-            select(verdicts.c.uri, verdicts.c.sha256)
-            .where(
-                verdicts.c.uri.in_(uris[first : first + LOOKUP]),
-                verdicts.c.status.in_(("done", "failed")),
-                verdicts.c.sha256.is_not(None),
-            )
-            .order_by(verdicts.c.decided_at, verdicts.c.id)
+    rows = connection.execute(
+        select(verdicts.c.uri, verdicts.c.sha256)
+        .where(
+            is_one_of(connection, verdicts.c.uri, uris),
+            verdicts.c.status.in_(("done", "failed")),
+            verdicts.c.sha256.is_not(None),
         )
-        found.update({row.uri: row.sha256 for row in rows})
-    return found
+        .order_by(verdicts.c.decided_at, verdicts.c.id)
+    )
+    return {row.uri: row.sha256 for row in rows}

@@ -14,7 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
 from db.schema import SCHEMA_REVISION
-from fakesweep.errors import LedgerError
+from fakesweep.errors import LedgerError, one_line
 from fakesweep.settings import mask_url
 
 BUSY_TIMEOUT_S = 60.0  # longest wait for SQLite's one writer
@@ -74,6 +74,8 @@ class Ledger:
             ) from error
         except SQLAlchemyError as error:
             raise LedgerError(f"database {self.name}: {error}") from error
+        except self.engine.dialect.loaded_dbapi.Error as error:  # of a cursor of its driver
+            raise LedgerError(f"database {self.name}: {one_line(error)}") from error
 
 
 def open_ledger(url: str, *, pooled: bool = True, create: bool = True) -> Ledger:

@@ -1,17 +1,15 @@
 """Statements of the producer: what is unchanged, and new images with their batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
+from db.bulk import insert_many, is_one_of
 from db.schema import batches, verdicts
 
-LOOKUP = 5000  # names in one IN list; SQLite allows 32,766 variables in a statement
 
-
-@dataclass(frozen=True)
-class FoundImage:
+class FoundImage(NamedTuple):
     """One image as its source lists it.
 
     Attributes:
@@ -27,8 +25,10 @@ class FoundImage:
     record: str | None = None
 
 
-@dataclass(frozen=True)
-class KnownVerdict:
+QUEUED_COLUMNS = ("scan_id", "batch_id", "status", "attempts", "reused", *FoundImage._fields)
+
+
+class KnownVerdict(NamedTuple):
     """The newest outcome of an image, and the file it was made for; no verdict: it failed."""
 
     size_bytes: int | None
@@ -41,25 +41,22 @@ def known_verdicts(
     connection: Connection, uris: Sequence[str], model_version: str
 ) -> dict[str, KnownVerdict]:
     """Look up the newest outcome that one model version gave for each of these images."""
-    known: dict[str, KnownVerdict] = {}
-    for first in range(0, len(uris), LOOKUP):
-        rows = connection.execute(
-            select(
-                verdicts.c.uri,
-                verdicts.c.size_bytes,
-                verdicts.c.mtime,
-                verdicts.c.etag,
-                verdicts.c.verdict,
-            )
-            .where(
-                verdicts.c.uri.in_(uris[first : first + LOOKUP]),
-                verdicts.c.model_version == model_version,
-                verdicts.c.status.in_(("done", "failed")),
-            )
-            .order_by(verdicts.c.decided_at, verdicts.c.id)
+    rows = connection.execute(
+        select(
+            verdicts.c.uri,
+            verdicts.c.size_bytes,
+            verdicts.c.mtime,
+            verdicts.c.etag,
+            verdicts.c.verdict,
         )
-        known.update({row.uri: KnownVerdict(*row[1:]) for row in rows})
-    return known
+        .where(
+            is_one_of(connection, verdicts.c.uri, uris),
+            verdicts.c.model_version == model_version,
+            verdicts.c.status.in_(("done", "failed")),
+        )
+        .order_by(verdicts.c.decided_at, verdicts.c.id)
+    )
+    return {uri: KnownVerdict(*facts) for uri, *facts in rows}
 
 
 def record_batches(
@@ -71,27 +68,14 @@ def record_batches(
     priority: str,
 ) -> None:
     """Record images that the scan does not hold yet as queued, in batches of `batch_images`."""
-    for first in range(0, len(images), batch_images):
-        group = images[first : first + batch_images]
-        batch_id = add_batch(connection, scan_id, len(group), priority)
-        connection.execute(
-            insert(verdicts),
-            [
-                {
-                    "scan_id": scan_id,
-                    "batch_id": batch_id,
-                    "uri": image.uri,
-                    "status": "queued",
-                    "size_bytes": image.size_bytes,
-                    "mtime": image.mtime,
-                    "etag": image.etag,
-                    "record": image.record,
-                    "attempts": 0,
-                    "reused": False,
-                }
-                for image in group
-            ],
-        )
+    groups = [images[first : first + batch_images] for first in range(0, len(images), batch_images)]
+    rows = [
+        (scan_id, batch_id, "queued", 0, False, *image)
+        for group in groups
+        for batch_id in (add_batch(connection, scan_id, len(group), priority),)
+        for image in group
+    ]
+    insert_many(connection, verdicts, QUEUED_COLUMNS, rows)
 
 
 def without_recorded(
@@ -99,14 +83,13 @@ def without_recorded(
 ) -> list[FoundImage]:
     """Drop the images that the scan already holds, and second mentions."""
     distinct = {image.uri: image for image in images}
-    names = list(distinct)
-    for first in range(0, len(names), LOOKUP):
-        for uri in connection.execute(
-            select(verdicts.c.uri).where(
-                verdicts.c.scan_id == scan_id, verdicts.c.uri.in_(names[first : first + LOOKUP])
-            )
-        ).scalars():
-            del distinct[uri]
+    recorded = connection.execute(
+        select(verdicts.c.uri).where(
+            verdicts.c.scan_id == scan_id, is_one_of(connection, verdicts.c.uri, list(distinct))
+        )
+    )
+    for uri in recorded.scalars():
+        del distinct[uri]
     return list(distinct.values())
 
 

@@ -143,7 +143,7 @@ verdicts = Table(
     Column("scan_id", Id, ForeignKey("scans.id", ondelete="CASCADE"), nullable=False),
     Column("batch_id", Id, nullable=False),
     Column("uri", Uri, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("status", Text, nullable=False),  # queued until its batch closes
     Column("verdict", Text),  # real, fake, uncertain, no_face
     Column("score", Float),  # calibrated probability of fake, 0 to 1
     Column("model_version", Text),
@@ -156,7 +156,7 @@ verdicts = Table(
     Column("height", Integer),
     Column("format", Text),
     Column("faces", Text),  # JSON list, empty where the model looks for none
-    Column("attempts", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),  # while it is open: in earlier batches
     Column("decided_at", UtcTime),
     Column("frames", Integer),
     Column("reused", Boolean, nullable=False),  # verdict of identical bytes, not judged again

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 FEEDING = 7_240_311_903  # key of the lock that feeders take, so that together they keep the mark
 ATTEMPTS = 2  # a batch that dies this often is halved; a single image is given up
+CARRIED = ATTEMPTS - 1  # attempts that each half begins with; an image's own count holds the rest
 
 
 @dataclass(frozen=True)
@@ -184,15 +185,17 @@ def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
     rows = list(
         connection.execute(select(verdicts.c.id).where(in_batch).order_by(verdicts.c.id)).scalars()
     )
+    tried = verdicts.c.attempts + batch.attempts
     log.warning(
         "scan %d: batch %d of %d images was lost with %s in attempt %d",
         batch.scan_id, batch.id, len(rows), batch.worker, batch.attempts,
     )  # fmt: skip
     if batch.scan_status not in OPEN:
-        connection.execute(update(verdicts).where(in_batch).values(status="cancelled"))
+        connection.execute(
+            update(verdicts).where(in_batch).values(status="cancelled", attempts=tried)
+        )
         _set(connection, batch.id, status="cancelled")
     elif batch.attempts < ATTEMPTS:
-        connection.execute(update(verdicts).where(in_batch).values(status="queued"))
         _set(connection, batch.id, status="queued", sent_at=None)
     elif len(rows) == 1:
         connection.execute(
@@ -200,6 +203,7 @@ def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
             .where(in_batch)
             .values(
                 status="failed",
+                attempts=tried,
                 error_code=CrashedImage.code,
                 error_message="every process that tried this image ended or hung before it had a verdict",
                 decided_at=datetime.now(UTC),
@@ -219,12 +223,12 @@ def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
                     len(half),
                     batch.priority,
                     parent_id=batch.id,
-                    attempts=ATTEMPTS - 1,
+                    attempts=CARRIED,
                 )
                 connection.execute(
                     update(verdicts)
                     .where(verdicts.c.id.in_(half))
-                    .values(status="queued", batch_id=child)
+                    .values(batch_id=child, attempts=tried - CARRIED)
                 )
         _set(connection, batch.id, status="failed", images=0, closed_at=database_clock())
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, select, update
 
-from db.listing import LOOKUP, add_batch
+from db.listing import add_batch
 from db.schema import batches, scans, verdicts
 from fakesweep.errors import UnreachableImage
 
@@ -36,8 +36,8 @@ def requeue_unreachable(connection: Connection, scan_id: int, *, batch_images: i
             .where(batches.c.id == batch_id)
             .values(images=batches.c.images - moved, failed=batches.c.failed - moved)
         )
-    for first in range(0, len(rows), min(batch_images, LOOKUP)):
-        group = [row.id for row in rows[first : first + min(batch_images, LOOKUP)]]
+    for first in range(0, len(rows), batch_images):
+        group = [row.id for row in rows[first : first + batch_images]]
         batch_id = add_batch(connection, scan_id, len(group), scan.priority)
         connection.execute(
             update(verdicts)

@@ -1,7 +1,6 @@
 """Find the images inside archives."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from db.listing import FoundImage
 from fakesweep.errors import ImageError, UnreachableImage
@@ -51,9 +50,7 @@ class ArchiveWalk:
     ) -> Iterator[FoundImage | None]:
         member = archive.members[name]
         uri = f"{outer.uri}{INSIDE}{name}"
-        found = replace(
-            outer, uri=uri, size_bytes=member.size_bytes, mtime=member.mtime, etag=member.etag
-        )
+        found = FoundImage(uri, member.size_bytes, member.mtime, member.etag, outer.record)
         if self.choice.is_excluded(name):
             return
         if self.choice.is_hidden(name):

@@ -91,8 +91,14 @@ def _record_group(
             if compare
             else {}
         )
-        changed = [image for image in new if not is_unchanged(image, known.get(image.uri))]
-        unchanged = [known[image.uri].verdict for image in set(new).difference(changed)]
+        changed: list[FoundImage] = []
+        unchanged: list[str | None] = []
+        for image in new:
+            before = known.get(image.uri)
+            if is_unchanged(image, before):
+                unchanged.append(before and before.verdict)
+            else:
+                changed.append(image)
         record_batches(
             connection,
             scan.id,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from db.listing import FoundImage
 from fakesweep.errors import ImageError, SourceError
-from fakesweep.formats import SNIFFED_BYTES, looks_like_image
-from fakesweep.uri import is_archive, is_remote, path_of_uri, split_member, uri_of_path
+from fakesweep.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, looks_like_image
+from fakesweep.uri import LONGEST_URI, is_archive, is_remote, path_of_uri, split_member, uri_of_path
 from producer.archives import ArchiveWalk
 from producer.buckets import BucketWalk
 from producer.choice import Choice, has_image_suffix
@@ -17,6 +17,9 @@ from producer.names import read_names
 from producer.sources import Sources, is_manifest, printable
 from worker.archive import ArchiveLimits
 from worker.bucket import describe_object
+
+SUFFIXES = tuple(IMAGE_SUFFIXES)
+LONGEST_NAME = 255  # bytes, of a file in any of the usual file systems
 
 
 def find_images(
@@ -128,15 +131,31 @@ class _Walk:
                     if (facts.st_dev, facts.st_ino) in entered:
                         continue
                     entered.add((facts.st_dev, facts.st_ino))
+                start = self._start_of_names(folder)
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        yield from self._entry(entry, top, below)
+                        if start is not None and (found := _quick(entry, start)) is not None:
+                            yield found
+                        else:
+                            yield from self._entry(entry, top, below)
             except OSError as error:
                 self.findings.add_problem(
                     f"directory {printable(folder)} could not be read to its end"
                     f" ({error.strerror}); not all of its images are part of this scan"
                 )
             waiting.extend(sorted(below, reverse=True))
+
+    def _start_of_names(self, folder: str) -> str | None:
+        """Give what the URI of a plain name in this folder begins with; None: each needs a closer look."""
+        if self.include or self.exclude:
+            return None
+        start = f"{folder.rstrip('/')}/"
+        return (
+            start
+            if len(start) + LONGEST_NAME < LONGEST_URI // 4
+            and uri_of_path(f"{start}x") == f"{start}x"
+            else None
+        )
 
     def _entry(
         self, entry: os.DirEntry[str], top: str, below: list[str]
@@ -186,6 +205,20 @@ class _Walk:
     ) -> Iterator[FoundImage]:
         size, mtime = (None, None) if facts is None else (facts.st_size, facts.st_mtime)
         yield from self.findings.checked(FoundImage(uri_of_path(path), size, mtime, record=record))
+
+
+def _quick(entry: os.DirEntry[str], start: str) -> FoundImage | None:
+    """Give what nearly every entry is, a plain file with an image's ending; None: look closer."""
+    name = entry.name
+    if name[0] == "." or not name.isascii() or not name.lower().endswith(SUFFIXES):
+        return None
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return None
+        facts = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return FoundImage(start + name, facts.st_size, facts.st_mtime)
 
 
 def _may_be_image(path: str) -> bool:

@@ -64,7 +64,10 @@ def test_a_claim_counts_the_attempt_before_any_image_is_touched(
     assert claim is not None
     assert claim.attempts == 1
     assert list(claim.images) == ["/a", "/b"]
-    assert rows_of(ledger, scan_id) == [("/a", "running", None, 1), ("/b", "running", None, 1)]
+    with ledger.read() as connection:
+        batch = connection.execute(select(batches)).one()
+    assert (batch.status, batch.attempts) == ("running", 1)
+    assert rows_of(ledger, scan_id) == [("/a", "queued", None, 0), ("/b", "queued", None, 0)]
 
 
 def test_a_batch_is_claimed_once(ledger: Ledger, record: Record) -> None:

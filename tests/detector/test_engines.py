@@ -85,7 +85,7 @@ def test_a_version_without_a_serving_file_is_served_by_tensorflow(tmp_path, publ
     model = find_model(tmp_path / "models", "net")
 
     assert load_detector(model).engine.name == TENSORFLOW
-    with pytest.raises(ModelError, match="has no serving file.*FAKESWEEP_ENGINE to auto"):
+    with pytest.raises(ModelError, match=r"has no serving file.*FAKESWEEP_ENGINE to auto"):
         load_detector(model, engine=OPENVINO)
 
 

