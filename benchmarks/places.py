@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from moto.server import ThreadedMotoServer
 
-from benchmarks.run import COMMAND, REPOSITORY
+from benchmarks.machine import COMMAND, REPOSITORY
 
 BUCKET = "bench"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openvino
 from numpy.typing import NDArray
 
 from detector.compiled import compile_network
@@ -108,12 +109,20 @@ class BlazeNetwork:
         return Sightings(boxes=boxes, found=found[kept])
 
     def _run(self, square: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        request = getattr(self._own, "request", None)
-        if request is None:
-            request = self._own.request = self._compiled.create_infer_request()
-        signal = (square.astype(np.float32) - 127.5) * np.float32(1 / 127.5)
-        request.infer({0: signal[np.newaxis]}, share_inputs=True)
-        logits, outputs = (request.get_tensor(name).data for name in self._variant.outputs)
+        if not hasattr(self._own, "request"):
+            self._own.signal = np.empty((1, *square.shape), dtype=np.float32)
+            self._own.request = self._compiled.create_infer_request()
+            self._own.request.set_input_tensor(
+                openvino.Tensor(self._own.signal, shared_memory=True)
+            )
+            self._own.outputs = [
+                self._own.request.get_tensor(name).data for name in self._variant.outputs
+            ]
+        np.subtract(square, np.float32(127.5), out=self._own.signal[0])
+        self._own.signal *= np.float32(1 / 127.5)
+        self._own.request.start_async()
+        self._own.request.wait()
+        logits, outputs = self._own.outputs
         return (
             logits.astype(np.float64).reshape(-1),
             outputs.astype(np.float64).reshape(len(self._anchors), -1),

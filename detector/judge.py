@@ -1,13 +1,12 @@
 """Scores of an image's views in, one verdict out."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
-from detector.calibration import logit, sigmoid
+from detector.calibration import SMALLEST_PROBABILITY
 from detector.card import ModelCard
 from detector.crops import Box
 from detector.views import View
@@ -79,7 +78,10 @@ def pool_scores(scores: Iterable[float]) -> float:
 
     Platt calibration is affine on logits, so this is the calibrated mean of the raw outputs.
     """
-    return float(sigmoid(np.mean(logit(list(scores)))))
+    # By math, not NumPy: for one or two numbers that takes a tenth of the time.
+    inside = [min(max(p, SMALLEST_PROBABILITY), 1 - SMALLEST_PROBABILITY) for p in scores]
+    log_odds = sum(math.log(p) - math.log1p(-p) for p in inside) / len(inside)
+    return 0.5 * (1.0 + math.tanh(0.5 * log_odds))
 
 
 def _judge_face(scored: list[tuple[View, float]]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Scores by OpenVINO, from the serving file of a published version."""
 
 import os
+from collections import deque
+from typing import Any
 
 import numpy as np
 import openvino
@@ -53,8 +55,7 @@ class OpenVinoEngine:
                     f"{model.serving}: expected input and output of the shapes"
                     f" {[SLICE, side_px, side_px, 3]} and {[SLICE]}. Received: {shapes}"
                 )
-            self._requests = openvino.AsyncInferQueue(compiled, streams)
-            self._requests.set_callback(_keep)
+            self._requests = [compiled.create_infer_request() for _ in range(streams)]
             outputs = self.score(np.stack([pixels for _, pixels in golden_views()]))
         except COMPILE_ERRORS as error:
             raise ModelError(
@@ -69,16 +70,31 @@ class OpenVinoEngine:
     def score(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the sigmoid's outputs, shape `(n,)`, for views of shape `(n, side, side, 3)`."""
         outputs = np.empty(len(views), dtype=np.float32)
-        for start in range(0, len(views), SLICE):
-            part = views[start : start + SLICE]
-            if len(part) < SLICE:
-                part = np.concatenate(
-                    [part, np.zeros((SLICE - len(part), *part.shape[1:]), np.uint8)]
-                )
-            self._requests.start_async({0: part}, outputs[start : start + SLICE], share_inputs=True)
-        self._requests.wait_all()
+        running: deque[tuple[Any, slice, NDArray[np.uint8]]] = deque()
+        for number, start in enumerate(range(0, len(views), SLICE)):
+            if len(running) == len(self._requests):
+                _finish(*running.popleft(), outputs)
+            request = self._requests[number % len(self._requests)]
+            place = slice(start, min(start + SLICE, len(views)))
+            part = _fill_up(views[place])
+            request.set_input_tensor(openvino.Tensor(part, shared_memory=True))
+            request.start_async()
+            running.append((request, place, part))
+        while running:
+            _finish(*running.popleft(), outputs)
         return outputs
 
 
-def _keep(request: openvino.InferRequest, outputs: NDArray[np.float32]) -> None:
-    outputs[:] = request.get_output_tensor(0).data[: len(outputs)]
+def _fill_up(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Fill a short slice with black: the network was compiled for one shape."""
+    if len(part) == SLICE:
+        return np.ascontiguousarray(part)
+    return np.concatenate([part, np.zeros((SLICE - len(part), *part.shape[1:]), np.uint8)])
+
+
+def _finish(
+    request: Any, place: slice, part: NDArray[np.uint8], outputs: NDArray[np.float32]
+) -> None:
+    """Wait for a request, whose pixels are kept until then, and take its outputs."""
+    request.wait()
+    outputs[place] = request.get_output_tensor(0).data[: place.stop - place.start]

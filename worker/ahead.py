@@ -27,54 +27,76 @@ def prepare_ahead(
         device_batch: At most so many images are in preparation; at most `AHEAD` times as many views
             wait, with the images in preparation counted as one view each.
     """
-    names = iter(uris)
-    ahead: deque[Future[PreparedImage]] = deque()
-    counted = _Counted()
-
-    def fill() -> None:
-        room = min(device_batch - counted.in_hand, AHEAD * device_batch - counted.all())
-        for uri in islice(names, max(0, room)):
-            counted.begin()
-            future = start(uri)
-            future.add_done_callback(counted.end)
-            ahead.append(future)
-
+    ahead = _Ahead(iter(uris), start, device_batch)
     try:
-        fill()
-        while ahead:
-            image = ahead.popleft().result()
-            counted.take(image)
-            fill()
+        ahead.fill()
+        while (future := ahead.next()) is not None:
+            image = future.result()
+            ahead.take(image)
             yield image
     finally:
-        for future in ahead:
+        ahead.cancel()
+
+
+class _Ahead:
+    """Images in preparation and prepared ones, in order.
+
+    Whoever ends one image begins the next: were it only the taker, the threads would stand still whenever
+    the device scores for longer than they need for what they have in hand.
+    """
+
+    def __init__(
+        self,
+        names: Iterator[str],
+        start: Callable[[str], Future[PreparedImage]],
+        device_batch: int,
+    ) -> None:
+        self.names = names
+        self.start = start
+        self.device_batch = device_batch
+        self.futures: deque[Future[PreparedImage]] = deque()
+        self.in_hand = 0
+        self.waiting = 0  # views
+        self.lock = threading.RLock()  # a future that is done already calls `_end` from `fill`
+
+    def fill(self) -> None:
+        """Begin to prepare as many images as there is room for."""
+        with self.lock:
+            room = min(
+                self.device_batch - self.in_hand,
+                AHEAD * self.device_batch - self.in_hand - self.waiting,
+            )
+            for uri in islice(self.names, max(0, room)):
+                self.in_hand += 1
+                future = self.start(uri)
+                self.futures.append(future)
+                future.add_done_callback(self._end)
+
+    def next(self) -> Future[PreparedImage] | None:
+        """Give the next image in order, ready or not; None after the last one."""
+        with self.lock:
+            return self.futures.popleft() if self.futures else None
+
+    def take(self, image: PreparedImage) -> None:
+        """Make room for what was prepared for longest."""
+        with self.lock:
+            self.waiting -= _count_views(image)
+        self.fill()
+
+    def cancel(self) -> None:
+        """Begin nothing more, and give up what has not begun."""
+        with self.lock:
+            self.names = iter(())
+            futures = list(self.futures)
+        for future in futures:
             future.cancel()
 
-
-class _Counted:
-    """Images in preparation, and views of those that wait."""
-
-    def __init__(self) -> None:
-        self.in_hand = 0
-        self.waiting = 0
-        self._lock = threading.Lock()
-
-    def begin(self) -> None:
-        with self._lock:
-            self.in_hand += 1
-
-    def end(self, future: Future[PreparedImage]) -> None:
-        with self._lock:
+    def _end(self, future: Future[PreparedImage]) -> None:
+        with self.lock:
             self.in_hand -= 1
             if not future.cancelled() and future.exception() is None:
                 self.waiting += _count_views(future.result())
-
-    def take(self, image: PreparedImage) -> None:
-        with self._lock:
-            self.waiting -= _count_views(image)
-
-    def all(self) -> int:
-        return self.in_hand + self.waiting
+        self.fill()
 
 
 def _count_views(image: PreparedImage) -> int:
