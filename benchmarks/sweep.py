@@ -1,6 +1,6 @@
 """Measure sweeps beside what a user would write or pick instead, on the same pictures and model, in turn.
 
-    python -m benchmarks.sweep [--images FOLDER] [--count 1000] [--rounds 2] [--model plain|VERSION ...]
+    python -m benchmarks.sweep [--images FOLDER] [--count 2000] [--rounds 1] [--model plain|VERSION ...]
 
 `plain` is the CNN of tutorials, 11 million parameters with random weights; a version is judged as it is published, with
 faces found where it judges faces, while the peers that know no faces score whole images. Programs run in turn;
@@ -33,7 +33,7 @@ from benchmarks.machine import (
 )
 from benchmarks.peers.common import memory_mb
 
-SLOW = {"keras_loop": 10, "celery_per_image": 2}  # a fraction of the pictures is enough
+SLOW = {"keras_loop": 20, "celery_per_image": 5}  # a fraction of the pictures is enough
 PEERS = (
     "bare_openvino",
     "bare_tensorflow",
@@ -75,8 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure sweeps.")
     default = os.environ.get("FAKESWEEP_TEST_DATA", str(REPOSITORY / "../shared/data"))
     parser.add_argument("--images", default=f"{default}/faces", help="folder of pictures")
-    parser.add_argument("--count", type=int, default=1000, help="pictures to sweep")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds, in turn")
+    parser.add_argument("--count", type=int, default=2000, help="pictures to sweep")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds, in turn")
     parser.add_argument("--model", action="append", help="plain, or a version (repeatable)")
     options = parser.parse_args()
     os.environ.update(QUIET)
@@ -244,7 +244,6 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
         environment = os.environ | {
             "FAKESWEEP_BROKER_URL": broker,
             "FAKESWEEP_DATABASE_URL": database,
-            "FAKESWEEP_MESSAGE_IMAGES": "64",
         }
         subprocess.run([COMMAND, "db", "upgrade"], env=environment, check=True, capture_output=True)
         yield environment
