@@ -32,8 +32,9 @@ check: $(VENV)/.ready ## Format check, lint, types, import floors
 test: $(VENV)/.ready ## All tests, with a real Redis and a real PostgreSQL
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.ready ## Measure a sweep beside a bare loop, and the producer
-	$(BIN)/python -m benchmarks.run
+bench: $(VENV)/.ready ## Measure sweeps beside what else one could use, and the ledger; ten minutes
+	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.ledger
 
 model: $(VENV)/.ready ## Train the lite model again, for hours; goes on where it was stopped: make model MANIFEST=images.csv
 	@test -n "$(MANIFEST)" || { echo 'name the manifest: make model MANIFEST=images.csv' >&2; exit 2; }
