@@ -93,7 +93,7 @@ def _check_device(settings: "Settings") -> str:
 
     detector = LoadedDetectors(settings).get(check_model(settings, None))
     return (
-        f"{detector.device}, {detector.device_batch} views in a device batch,"
+        f"{detector.engine.name} on {detector.device}, {detector.device_batch} views in a device batch,"
         f" {settings.cpu_threads} threads"
     )
 
