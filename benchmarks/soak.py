@@ -61,7 +61,7 @@ def newest(environment: dict[str, str]) -> dict[str, object]:
     asked = subprocess.run(
         [COMMAND, "status", "--json"], env=environment, check=True, capture_output=True, text=True
     )
-    scans: list[dict[str, object]] = [json.loads(line) for line in asked.stdout.splitlines()]
+    scans: list[dict[str, object]] = json.loads(asked.stdout)
     return max(scans, key=lambda scan: int(str(scan["scan"])))
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
-from detector.compiled import compile_network
+from detector.compiled import compile_network, share
 
 FOLDER = Path(__file__).parent / "finders"
 
@@ -112,9 +111,7 @@ class BlazeNetwork:
         if not hasattr(self._own, "request"):
             self._own.signal = np.empty((1, *square.shape), dtype=np.float32)
             self._own.request = self._compiled.create_infer_request()
-            self._own.request.set_input_tensor(
-                openvino.Tensor(self._own.signal, shared_memory=True)
-            )
+            self._own.request.set_input_tensor(share(self._own.signal))
             self._own.outputs = [
                 self._own.request.get_tensor(name).data for name in self._variant.outputs
             ]

@@ -1,13 +1,19 @@
 """OpenVINO's door: a network in a `.tflite` file, compiled for the processor.
 
-Every stream is a thread of its own with its own memory, and computes one request at a time.
+Every stream is a thread of its own with its own memory, and computes one request at a time. Nothing else
+imports OpenVINO: merely imported it tells its maker over the network, unless what it tells with is not to be had.
 """
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import openvino
+from numpy.typing import NDArray
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # cannot be imported any more
+
+import openvino  # noqa: E402  (after it is kept from telling)
 
 FULL_PRECISION = "f32"
 """Left to itself OpenVINO computes with 8 bits of mantissa wherever the processor has such
@@ -40,6 +46,11 @@ def compile_network(path: Path, *, streams: int, batch: int | None = None) -> An
             "ENABLE_CPU_PINNING": False,  # other threads and other workers want the cores, too
         },
     )
+
+
+def share(values: NDArray[Any]) -> Any:
+    """Give an `openvino.Tensor` over an array's own memory; the array must live as long."""
+    return openvino.Tensor(values, shared_memory=True)
 
 
 @cache

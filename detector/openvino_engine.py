@@ -5,11 +5,10 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from detector.calibration import calibrate
-from detector.compiled import COMPILE_ERRORS, compile_network
+from detector.compiled import COMPILE_ERRORS, compile_network, share
 from detector.golden import compare_golden, golden_views
 from detector.registry import PublishedModel
 from fakesweep.errors import ModelError, one_line
@@ -77,7 +76,7 @@ class OpenVinoEngine:
             request = self._requests[number % len(self._requests)]
             place = slice(start, min(start + SLICE, len(views)))
             part = _fill_up(views[place])
-            request.set_input_tensor(openvino.Tensor(part, shared_memory=True))
+            request.set_input_tensor(share(part))
             request.start_async()
             running.append((request, place, part))
         while running:

@@ -93,6 +93,26 @@ def test_judging_needs_no_tensorflow(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "['openvino']", done.stderr
 
 
+def test_judging_asks_the_network_for_nothing(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.jpg", 1)
+    program = (
+        "import socket, sys, time\n"
+        "asked = []\n"
+        "socket.getaddrinfo = lambda *what, **more: asked.append(what) or []\n"
+        "socket.socket.connect = lambda *what: asked.append(what)\n"
+        "from cli.main import main\n"
+        "try: main()\n"
+        "finally: time.sleep(1); print(asked, sys.modules['openvino_telemetry'])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "scan", str(tmp_path), "--fail-on", "never"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[-1] == "[] None", done.stderr
+
+
 def test_a_producer_needs_no_tensorflow() -> None:
     program = (
         "import sys, producer.queue, producer.scan, producer.here, worker.task\n"
