@@ -1,6 +1,7 @@
 """Images are prepared ahead in order, and a row of group pictures does not fill the memory."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -43,6 +44,21 @@ def test_what_waits_is_counted_in_views(views: int, most_images: int) -> None:
         images.close()
 
     assert AHEAD * 4 == 12
+
+
+def test_threads_go_on_while_nobody_takes() -> None:
+    taken: list[int] = []
+    uris = (taken.append(number) or str(number) for number in range(1000))
+
+    with ThreadPoolExecutor(2) as pool:
+        images = prepare_ahead(uris, partial(pool.submit, prepared_with(1)), device_batch=4)
+        next(images)
+        began = time.monotonic()
+        while len(taken) < AHEAD * 4 and time.monotonic() - began < 30:
+            time.sleep(0.01)
+        images.close()
+
+    assert len(taken) in (AHEAD * 4, AHEAD * 4 + 1)
 
 
 def test_images_not_begun_are_dropped_when_the_batch_is_given_up() -> None:
