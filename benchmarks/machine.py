@@ -13,6 +13,20 @@ REPOSITORY = Path(__file__).parent.parent
 COMMAND = str(Path(sys.executable).parent / "fakesweep")
 
 
+def copy_sample(images: Path, folder: Path, count: int) -> list[Path]:
+    """Copy every n-th picture of a folder."""
+    names = sorted(path for path in images.rglob("*") if path.is_file())
+    if len(names) < count:
+        sys.exit(f"{images} holds {len(names)} files, {count} are wanted; name others: --images")
+    folder.mkdir()
+    sample = []
+    for number, name in enumerate(names[:: len(names) // count][:count]):
+        path = folder / f"{number:06}{name.suffix}"
+        path.write_bytes(name.read_bytes())
+        sample.append(path)
+    return sample
+
+
 @contextmanager
 def started_postgresql(folder: Path) -> Iterator[str]:
     """Start a PostgreSQL with an empty database, and give its URL."""

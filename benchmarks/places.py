@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from moto.server import ThreadedMotoServer
 
-from benchmarks.machine import COMMAND, REPOSITORY
+from benchmarks.machine import COMMAND, REPOSITORY, copy_sample
 
 BUCKET = "bench"
 
@@ -115,18 +115,6 @@ def measure_listing(folder: Path, objects: int) -> None:
             "print(f'{count} objects listed in {time.time() - began:.1f} s, {peak:.0f} MB')\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True, cwd=REPOSITORY)
-
-
-def copy_sample(images: Path, folder: Path, count: int) -> list[Path]:
-    """Copy every n-th picture of a folder."""
-    names = sorted(path for path in images.rglob("*") if path.is_file())
-    folder.mkdir()
-    sample = []
-    for number, name in enumerate(names[:: max(1, len(names) // count)][:count]):
-        path = folder / f"{number:06}{name.suffix}"
-        path.write_bytes(name.read_bytes())
-        sample.append(path)
-    return sample
 
 
 @contextmanager

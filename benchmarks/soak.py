@@ -9,9 +9,7 @@ import argparse
 import json
 import os
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.machine import COMMAND, REPOSITORY
 from benchmarks.peers.common import memory_mb
@@ -29,10 +27,7 @@ def main() -> None:
     parser.add_argument("--model", default="lite-1", help="model version")
     options = parser.parse_args()
     print("| images judged | MB |\n|---|---|")
-    with (
-        tempfile.TemporaryDirectory(prefix="fakesweep-soak-") as name,
-        servers(Path(name)) as environment,
-    ):
+    with servers() as environment:
         worker = start_worker(environment, None)
         try:
             wait_for_workers(environment, 1)

@@ -27,6 +27,7 @@ import psutil
 from benchmarks.machine import (
     COMMAND,
     REPOSITORY,
+    copy_sample,
     describe_machine,
     started_postgresql,
     started_redis,
@@ -88,20 +89,6 @@ def main() -> None:
             programs = list_programs(folder, model, find_file(folder, model), len(sample))
             print(f"\n## {model}\n", flush=True)
             print_table(measure(programs, options.rounds))
-
-
-def copy_sample(images: Path, folder: Path, count: int) -> list[Path]:
-    """Copy every n-th picture of a folder."""
-    names = sorted(path for path in images.rglob("*") if path.is_file())
-    if len(names) < count:
-        sys.exit(f"{images} holds {len(names)} files, {count} are wanted; name others: --images")
-    folder.mkdir()
-    sample = []
-    for number, name in enumerate(names[:: len(names) // count][:count]):
-        path = folder / f"{number:06}{name.suffix}"
-        path.write_bytes(name.read_bytes())
-        sample.append(path)
-    return sample
 
 
 def find_file(folder: Path, model: str) -> Path:
@@ -208,7 +195,7 @@ def sweep_here(folder: Path, sample: Path, model: str) -> Measured:
 
 def sweep_queued(folder: Path, sample: Path, model: str, cores: list[set[int] | None]) -> Measured:
     """Sweep through Redis and PostgreSQL with one worker for each set of cores, started before."""
-    with servers(folder) as environment:
+    with servers() as environment:
         began = time.time()
         workers = [start_worker(environment, mine) for mine in cores]
         try:
@@ -234,7 +221,7 @@ def sweep_queued(folder: Path, sample: Path, model: str, cores: list[set[int] | 
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[dict[str, str]]:
+def servers() -> Iterator[dict[str, str]]:
     """Start Redis and PostgreSQL, and give the environment that names them."""
     with (
         tempfile.TemporaryDirectory(prefix="fakesweep-servers-") as name,

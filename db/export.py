@@ -212,8 +212,7 @@ def _write_verdicts(rows: Rows, stream: IO[str], names: Sequence[str]) -> int:
         count += 1
         values = list(row)
         for at in strange:
-            if (value := values[at]) and value[0] in FORMULA_STARTS:
-                values[at] = f"'{value}"
+            values[at] = neutral_cell(values[at])
         for at in moments:
             values[at] = _moment(values[at])
         values[flag] = int(values[flag])

@@ -16,7 +16,6 @@ from detector.registry import PublishedModel
 from fakesweep.errors import ModelError
 
 AUTO, OPENVINO, TENSORFLOW = "auto", "openvino", "tensorflow"
-ENGINES = (AUTO, OPENVINO, TENSORFLOW)
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 Integer arithmetic alone draws them, so that every machine sees the same bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +40,13 @@ def golden_views() -> list[tuple[str, NDArray[np.uint8]]]:
     ]
 
 
-def compare_golden(scores: Sequence[float], expected: Mapping[str, float]) -> str | None:
-    """Compare calibrated scores of the golden views, in their order, with those of a card.
+def compare_golden(scores: Mapping[str, float], expected: Mapping[str, float]) -> str | None:
+    """Compare calibrated scores of the golden views, by name, with those of a card.
 
     Returns:
         The first fault in words, None where there is none or nothing to compare with.
     """
-    for (name, _), score in zip(golden_views(), scores, strict=True):
+    for name, score in scores.items():
         if name in expected and not abs(score - expected[name]) <= TOLERANCE:
             return f"golden view '{name}' has the score {expected[name]:.6f}. Received: {score:.6f}"
     return None

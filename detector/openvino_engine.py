@@ -55,13 +55,15 @@ class OpenVinoEngine:
                     f" {[SLICE, side_px, side_px, 3]} and {[SLICE]}. Received: {shapes}"
                 )
             self._requests = [compiled.create_infer_request() for _ in range(streams)]
-            outputs = self.score(np.stack([pixels for _, pixels in golden_views()]))
+            names, views = zip(*golden_views(), strict=True)
+            outputs = self.score(np.stack(views))
         except COMPILE_ERRORS as error:
             raise ModelError(
                 f"{model.serving}: OpenVINO cannot run the network: {one_line(error)}"
             ) from error
         slope, intercept = model.card.calibration.slope, model.card.calibration.intercept
-        scores = calibrate(outputs, slope=slope, intercept=intercept).tolist()
+        calibrated = calibrate(outputs, slope=slope, intercept=intercept).tolist()
+        scores = dict(zip(names, calibrated, strict=True))
         expected = {golden.name: golden.score for golden in model.card.golden}
         if fault := compare_golden(scores, expected):
             raise ModelError(f"{model.serving}: OpenVINO computes another result: {fault}")

@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -64,7 +64,7 @@ class Watch:
         folders = [path for path in self.sources.paths if not is_remote(path)]
         buckets = [path for path in self.sources.paths if is_remote(path)]
         arrivals = Arrivals(folders, self.sources, self.settle_s)
-        begun: dict[str, object] = {}  # objects, in the version they had
+        begun: Mapping[str, object] = {}  # objects, in the version they had
         listed_at = looked_at = -math.inf
         for changed in _changes(folders, self.stop):
             now = time.monotonic()
@@ -82,8 +82,7 @@ class Watch:
                     for image in self._new(buckets)
                 }
                 self._scan([uri for uri, facts in objects.items() if begun.get(uri) != facts])
-                begun.clear()
-                begun.update(objects)
+                begun = objects
                 looked_at = time.monotonic()
 
     def _scan(self, names: Sequence[str]) -> None:

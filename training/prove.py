@@ -44,7 +44,7 @@ def _compare(folder: Path, card: ModelCard, scores: dict[str, float]) -> None:
             f"{folder / CARD_FILE}: golden scores expected for {', '.join(sorted(scores))};"
             f" received: {', '.join(sorted(expected)) or 'none'}"
         )
-    if fault := compare_golden(list(scores.values()), expected):
+    if fault := compare_golden(scores, expected):
         raise ModelError(f"{folder}: {fault}")
 
 

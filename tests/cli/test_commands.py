@@ -62,35 +62,29 @@ def test_looking_needs_no_tensorflow(
     tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("db", "upgrade")
-    program = (
-        "import sys; sys.argv[1:] = sys.argv[1:]\n"
-        "from cli.main import main\n"
-        "try: main()\n"
-        "finally: print(sorted({'tensorflow', 'keras', 'openvino', 'cv2', 'pandas'} & set(sys.modules)))\n"
-    )
 
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
-    )
-
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert imported(*arguments) == "[]"
 
 
 def test_judging_needs_no_tensorflow(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.jpg", 1)
+
+    assert imported("scan", str(tmp_path), "--fail-on", "never") == "['cv2', 'openvino']"
+
+
+def imported(*arguments: str) -> str:
+    """Name the heavy libraries that a command has imported when it ends."""
     program = (
         "import sys\n"
         "from cli.main import main\n"
         "try: main()\n"
-        "finally: print(sorted({'tensorflow', 'keras', 'openvino'} & set(sys.modules)))\n"
+        "finally: print(sorted({'tensorflow', 'keras', 'openvino', 'cv2', 'pandas'} & set(sys.modules)))\n"
     )
-
     done = subprocess.run(
-        [sys.executable, "-c", program, "scan", str(tmp_path), "--fail-on", "never"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert done.stdout.splitlines()[-1] == "['openvino']", done.stderr
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    return done.stdout.splitlines()[-1]
 
 
 def test_judging_asks_the_network_for_nothing(tmp_path: Path) -> None:
