@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, Float, bindparam, exists, literal, select, update
 
 from db.bulk import is_one_of, update_many
 from db.ledger import database_clock
-from db.scans import OPEN, forget_missing_model
+from db.scans import OPEN, forget_missing_model, open_rows
 from db.schema import batches, scans, verdicts
 
 VERDICTS = ("fake", "real", "uncertain", "no_face")
@@ -66,6 +66,56 @@ class Seconds:
 
 OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")
 _values = attrgetter(*OUTCOME_COLUMNS)
+# What a row may hold before its outcome is known: what its listing said, replaced by what was read. The
+# others are empty until then, and are only written where a batch has something to say.
+LISTED = ("size_bytes", "mtime", "etag")
+UNWRITTEN = {name: None for name in OUTCOME_COLUMNS if name not in LISTED} | {"reused": False}
+
+# Statements that run for every batch are built once: to build one takes SQLAlchemy longer than it takes a
+# database to run it.
+_scan = scans.c.id == batches.c.scan_id
+_CLAIM = (
+    update(batches)
+    .where(
+        batches.c.id == bindparam("claimed"),
+        batches.c.status == "queued",
+        exists(select(1).where(_scan, scans.c.status.in_(OPEN), ~scans.c.paused)),
+    )
+    .values(
+        status="running",
+        attempts=batches.c.attempts + 1,
+        lease_until=database_clock() + bindparam("lease_s", type_=Float),
+    )
+    .returning(
+        batches.c.scan_id,
+        batches.c.attempts,
+        *(
+            select(column).where(_scan).correlate(batches).scalar_subquery().label(column.name)
+            for column in (scans.c.model_version, scans.c.rescan, scans.c.error_message)
+        ),
+    )
+)
+_IMAGES = (
+    select(verdicts.c.uri, verdicts.c.id, verdicts.c.attempts)
+    .where(open_rows(bindparam("of_scan"), bindparam("of_batch")))
+    .order_by(verdicts.c.id)
+)
+_NEXT = (
+    select(batches.c.id)
+    .where(batches.c.scan_id == bindparam("of_scan"), batches.c.status == "queued")
+    .order_by(batches.c.id)
+    .limit(1)
+)
+_CLOSE = (
+    update(batches)
+    .where(
+        batches.c.id == bindparam("claimed"),
+        batches.c.lease_token == bindparam("held"),
+        batches.c.status == "running",
+    )
+    .values(status="done", closed_at=database_clock(), lease_token=None, lease_until=None)
+)
+_NOTE = update(batches).where(batches.c.id == bindparam("claimed"))
 
 
 def claim_batch(
@@ -78,44 +128,26 @@ def claim_batch(
         scan is paused or cancelled.
     """
     token = secrets.token_hex(8)
-    going = exists(
-        select(1).where(scans.c.id == batches.c.scan_id, scans.c.status.in_(OPEN), ~scans.c.paused)
-    )
     claimed = connection.execute(
-        update(batches)
-        .where(batches.c.id == batch_id, batches.c.status == "queued", going)
-        .values(
-            status="running",
-            attempts=batches.c.attempts + 1,
-            worker=worker,
-            lease_token=token,
-            lease_until=database_clock() + lease_s,
-        )
-        .returning(batches.c.scan_id, batches.c.attempts)
+        _CLAIM, {"claimed": batch_id, "worker": worker, "lease_token": token, "lease_s": lease_s}
     ).one_or_none()
     if claimed is None:
         _take_back_paused(connection, batch_id)
         return None
-    forget_missing_model(connection, claimed.scan_id)
+    if claimed.error_message is not None:
+        forget_missing_model(connection, claimed.scan_id)
     # The rows stay `queued`: that they are in work, their batch says. Writing it into each would cost as
     # much as its verdict.
-    images = connection.execute(
-        select(verdicts.c.uri, verdicts.c.id, verdicts.c.attempts)
-        .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))
-        .order_by(verdicts.c.id)
-    ).all()
-    scan = connection.execute(
-        select(scans.c.model_version, scans.c.rescan).where(scans.c.id == claimed.scan_id)
-    ).one()
+    images = connection.execute(_IMAGES, {"of_scan": claimed.scan_id, "of_batch": batch_id}).all()
     return Claim(
         batch_id=batch_id,
         scan_id=claimed.scan_id,
-        model_version=scan.model_version,
-        rescan=scan.rescan,
+        model_version=claimed.model_version,
+        rescan=claimed.rescan,
         token=token,
         attempts=claimed.attempts,
-        images={row.uri: row.id for row in images},
-        tried={row.uri: row.attempts + claimed.attempts for row in images},
+        images={uri: number for uri, number, _ in images},
+        tried={uri: earlier + claimed.attempts for uri, _, earlier in images},
     )
 
 
@@ -131,12 +163,7 @@ def _take_back_paused(connection: Connection, batch_id: int) -> None:
 
 def next_batch(connection: Connection, scan_id: int) -> int | None:
     """Number of the first queued batch of a scan."""
-    return connection.execute(
-        select(batches.c.id)
-        .where(batches.c.scan_id == scan_id, batches.c.status == "queued")
-        .order_by(batches.c.id)
-        .limit(1)
-    ).scalar()
+    return connection.execute(_NEXT, {"of_scan": scan_id}).scalar()
 
 
 def renew_lease(connection: Connection, claim: Claim, lease_s: float) -> bool:
@@ -169,47 +196,36 @@ def close_batch(
     Raises:
         ValueError: The outcomes are not exactly those of the claimed images.
     """
-    if {outcome.uri for outcome in outcomes} != set(claim.images):
+    if {outcome.uri for outcome in outcomes} != claim.images.keys():
         raise ValueError(f"batch {claim.batch_id}: outcomes and claimed images differ")
     began = time.monotonic()
     tally = Counter(outcome.verdict or "failed" for outcome in outcomes)
-    closed = connection.execute(
-        update(batches)
-        .where(
-            batches.c.id == claim.batch_id,
-            batches.c.lease_token == claim.token,
-            batches.c.status == "running",
-        )
-        .values(
-            status="done",
-            closed_at=database_clock(),
-            lease_token=None,
-            lease_until=None,
-            **{name: tally[name] for name in (*VERDICTS, "failed")},
-        )
-    ).rowcount
-    if not closed:
+    counts = {name: tally[name] for name in (*VERDICTS, "failed")}
+    held = {"claimed": claim.batch_id, "held": claim.token}
+    if not connection.execute(_CLOSE, held | counts).rowcount:
         return False
     if not outcomes:
         return True
-    decided_at = datetime.now(UTC)
+    _write_outcomes(connection, claim, outcomes)
+    if seconds is not None:
+        spent = {**asdict(seconds), "write_s": time.monotonic() - began}
+        connection.execute(_NOTE, {"claimed": claim.batch_id, **spent})
+    return True
+
+
+def _write_outcomes(connection: Connection, claim: Claim, outcomes: Sequence[ImageOutcome]) -> None:
+    columns = dict(zip(OUTCOME_COLUMNS, zip(*map(_values, outcomes), strict=True), strict=True))
+    for name, unwritten in UNWRITTEN.items():
+        if columns[name].count(unwritten) == len(outcomes):
+            del columns[name]
+    columns["attempts"] = tuple(claim.tried[outcome.uri] for outcome in outcomes)
     update_many(
         connection,
         verdicts,
-        (*OUTCOME_COLUMNS, "attempts"),
-        [
-            (*_values(outcome), claim.tried[outcome.uri], claim.images[outcome.uri])
-            for outcome in outcomes
-        ],
-        same={"model_version": claim.model_version, "decided_at": decided_at},
+        [claim.images[outcome.uri] for outcome in outcomes],
+        columns,
+        same={"model_version": claim.model_version, "decided_at": datetime.now(UTC)},
     )
-    if seconds is not None:
-        connection.execute(
-            update(batches)
-            .where(batches.c.id == claim.batch_id)
-            .values(**asdict(seconds), write_s=time.monotonic() - began)
-        )
-    return True
 
 
 def release_batch(connection: Connection, claim: Claim) -> None:
@@ -231,9 +247,7 @@ def release_batch(connection: Connection, claim: Claim) -> None:
     ).rowcount
     if released and status == "cancelled":
         connection.execute(
-            update(verdicts)
-            .where(verdicts.c.batch_id == claim.batch_id, verdicts.c.status.in_(OPEN))
-            .values(status=status)
+            update(verdicts).where(open_rows(claim.scan_id, claim.batch_id)).values(status=status)
         )
 
 
@@ -246,7 +260,8 @@ def judged_contents(
         select(*columns).where(
             is_one_of(connection, verdicts.c.sha256, hashes),
             verdicts.c.model_version == model_version,
-            verdicts.c.status == "done",
+            # Literally what the condition of its index says, so that the index serves.
+            verdicts.c.status == literal("done", literal_execute=True),
             ~verdicts.c.reused,
         )
     )

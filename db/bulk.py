@@ -7,6 +7,7 @@ hundred thousand that costs several times what the database does.
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -62,41 +63,66 @@ def insert_many(connection: Connection, table: Table, names: Sequence[str], rows
 def update_many(
     connection: Connection,
     table: Table,
-    names: Sequence[str],
-    rows: Rows,
+    ids: Sequence[int],
+    columns: Mapping[str, Sequence[Any]],
     same: Mapping[str, Any],
 ) -> None:
     """Set columns of rows that are named by their number.
 
     Args:
-        names: Columns that are set.
-        rows: The values of these columns, and the number of the row as the last one.
+        ids: The numbers of the rows.
+        columns: For each column that is set, its value in each of these rows.
         same: Values that all rows get.
     """
-    if not rows:
+    if not ids:
         return
     dialect = connection.dialect
-    constants = tuple(_bound(dialect, table.c[name], value) for name, value in same.items())
+    constants = {name: _bound(dialect, table.c[name], value) for name, value in same.items()}
     if dialect.name == "postgresql":
-        columns = [*names, "id"]
-        types = ", ".join(f"{name} {_type(dialect, table.c[name])}" for name in columns)
-        numbers = [row[-1] for row in rows]
-        statement = (
-            f"UPDATE {table.name} SET {', '.join(f'{name} = new.{name}' for name in names)}, "  # noqa: S608
-            f"{', '.join(f'{name} = %s' for name in same)} "
-            # As JSON: a list for each column takes the driver longer than the database needs for all.
-            f"FROM json_to_recordset(%s) AS new({types}) WHERE {table.name}.id = new.id "
-            # The bounds keep a database that has not counted its rows yet from reading them all.
-            f"AND {table.name}.id BETWEEN %s AND %s"
-        )
-        records = json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
-        connection.exec_driver_sql(statement, (*constants, records, min(numbers), max(numbers)))
+        _update_postgresql(connection, table, ids, columns, constants)
         return
-    changes = ", ".join(f"{name} = ?" for name in (*same, *names))
+    changes = ", ".join(f"{name} = ?" for name in (*constants, *columns))
     connection.exec_driver_sql(
         f"UPDATE {table.name} SET {changes} WHERE id = ?",  # noqa: S608
-        [(*constants, *row) for row in rows],
+        list(zip(*map(repeat, constants.values()), *columns.values(), ids, strict=False)),
     )
+
+
+def _update_postgresql(
+    connection: Connection,
+    table: Table,
+    ids: Sequence[int],
+    columns: Mapping[str, Sequence[Any]],
+    constants: Mapping[str, Any],
+) -> None:
+    """Update by arrays, one for each column: as JSON they take the server twice as long to read."""
+    equal = {name for name, values in columns.items() if values.count(values[0]) == len(values)}
+    once = {**constants, **{name: columns[name][0] for name in columns if name in equal}}
+    each = {name: columns[name] for name in columns if name not in equal}
+    arrays = {**each, "id": ids}
+    changes = [f"{name} = %s" for name in once] + [f"{name} = new.{name}" for name in each]
+    types = ", ".join(f"%s::{_type(connection.dialect, table.c[name])}[]" for name in arrays)
+    connection.exec_driver_sql(
+        f"UPDATE {table.name} SET {', '.join(changes)} "  # noqa: S608
+        f"FROM unnest({types}) AS new({', '.join(arrays)}) WHERE {table.name}.id = new.id "
+        # The bounds keep a database that has not counted its rows yet from reading them all.
+        f"AND {table.name}.id BETWEEN %s AND %s",
+        (*once.values(), *map(_array, arrays.values()), min(ids), max(ids)),
+    )
+
+
+def _array(values: Sequence[Any]) -> str:
+    """Write an array as PostgreSQL reads it: the driver takes five times as long for a list."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        escaped = value.replace("\\", r"\\").replace('"', r"\"")
+        return f'"{escaped}"'
+    return str(value)
 
 
 def _bound(dialect: Dialect, target: Column[Any], value: Any) -> Any:

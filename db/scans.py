@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from db.ledger import database_clock
 from db.schema import batches, scans, verdicts
@@ -52,6 +63,18 @@ def scan_of_row(row: Row[Any]) -> Scan:
     """Turn a row of `scans` into a scan."""
     facts = dict(row._mapping)
     return Scan(**{**facts, "sources": json.loads(facts["sources"])})
+
+
+def open_rows(
+    scan_id: int | ColumnElement[int], batch_id: int | ColumnElement[int]
+) -> ColumnElement[bool]:
+    """Build the condition on the rows of a batch that have no outcome yet.
+
+    The scan is named for the index, which serves both its rows and those of one of its batches.
+    """
+    return and_(
+        verdicts.c.scan_id == scan_id, verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN)
+    )
 
 
 def create_scan(
@@ -243,7 +266,11 @@ def cancel_scan(connection: Connection, scan_id: int) -> int:
     )
     return connection.execute(
         update(verdicts)
-        .where(verdicts.c.batch_id.in_(cancelled), verdicts.c.status.in_(OPEN))
+        .where(
+            verdicts.c.scan_id == scan_id,
+            verdicts.c.batch_id.in_(cancelled),
+            verdicts.c.status.in_(OPEN),
+        )
         .values(status="cancelled")
     ).rowcount
 

@@ -3,12 +3,13 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, select, update
+from sqlalchemy import Connection, Row, exists, func, select, update
 
 from db.ledger import database_clock, take_turns
 from db.listing import add_batch
-from db.scans import OPEN
+from db.scans import OPEN, open_rows
 from db.schema import batches, scans, verdicts
 from fakesweep.errors import CrashedImage
 
@@ -66,7 +67,11 @@ def take_unsent(connection: Connection, high_water: int) -> list[UnsentBatch]:
     order = sorted(marked, key=lambda row: (row.priority != "high", row.id))
     return [
         UnsentBatch(
-            row.id, row.scan_id, row.priority, versions[row.scan_id], _open_uris(connection, row.id)
+            row.id,
+            row.scan_id,
+            row.priority,
+            versions[row.scan_id],
+            _open_uris(connection, row.scan_id, row.id),
         )
         for row in order
     ]
@@ -83,12 +88,10 @@ def count_waiting(connection: Connection) -> int:
     )
 
 
-def _open_uris(connection: Connection, batch_id: int) -> list[str]:
+def _open_uris(connection: Connection, scan_id: int, batch_id: int) -> list[str]:
     return list(
         connection.execute(
-            select(verdicts.c.uri)
-            .where(verdicts.c.batch_id == batch_id, verdicts.c.status.in_(OPEN))
-            .order_by(verdicts.c.id)
+            select(verdicts.c.uri).where(open_rows(scan_id, batch_id)).order_by(verdicts.c.id)
         ).scalars()
     )
 
@@ -180,8 +183,8 @@ def has_open_batch(connection: Connection, scan_id: int) -> bool:
     )
 
 
-def _recover(connection: Connection, batch: Row[tuple[object, ...]]) -> None:
-    in_batch = and_(verdicts.c.batch_id == batch.id, verdicts.c.status.in_(OPEN))
+def _recover(connection: Connection, batch: Row[Any]) -> None:
+    in_batch = open_rows(batch.scan_id, batch.id)
     rows = list(
         connection.execute(select(verdicts.c.id).where(in_batch).order_by(verdicts.c.id)).scalars()
     )

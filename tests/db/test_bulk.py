@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select, text
 
+from db.batches import judged_contents
 from db.bulk import insert_many, is_one_of, update_many
 from db.ledger import Ledger, open_ledger
 from db.listing import QUEUED_COLUMNS, FoundImage, known_verdicts, record_batches
@@ -53,13 +54,14 @@ def test_rows_go_in_and_are_found_by_any_name(ledger: Ledger) -> None:
 
 def test_only_the_named_rows_are_changed(ledger: Ledger) -> None:
     scan_id = new_scan(ledger)
+    text_of_faces = 'it\'s ["x"] %s'
     with ledger.write() as connection:
         insert_many(connection, verdicts, QUEUED_COLUMNS, queued(scan_id, STRANGE))
         ids = {row.uri: row.id for row in connection.execute(select(verdicts.c.uri, verdicts.c.id))}
-        rows = [(0.5, 'it\'s ["x"] %s', True, ids["/a"]), (None, None, False, ids["/{}"])]
-        names = ("score", "faces", "reused")
-        update_many(connection, verdicts, names, rows, same={"verdict": "real"})
-        update_many(connection, verdicts, names, [], same={"verdict": "fake"})
+        columns = {"score": (0.5, None), "faces": (text_of_faces, None), "reused": (True, False)}
+        rows = [ids["/a"], ids["/{}"]]
+        update_many(connection, verdicts, rows, columns, same={"verdict": "real"})
+        update_many(connection, verdicts, [], columns, same={"verdict": "fake"})
 
     with ledger.read() as connection:
         changed = connection.execute(
@@ -68,7 +70,7 @@ def test_only_the_named_rows_are_changed(ledger: Ledger) -> None:
             .order_by(verdicts.c.id)
         ).all()
     assert [tuple(row) for row in changed] == [
-        ("/a", 0.5, 'it\'s ["x"] %s', True),
+        ("/a", 0.5, text_of_faces, True),
         ("/{}", None, None, False),
     ]
 
@@ -98,8 +100,11 @@ def test_postgresql_never_reads_all_rows_for_a_few(postgresql_url: str, counted:
     read = text("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'verdicts'")
     with ledger.write() as connection:
         known_verdicts(connection, [image.uri for image in images[500:4500]], "m-1")
-        rows = [(0.5, number) for number in range(1000, 1256)]
-        update_many(connection, verdicts, ("score",), rows, same={"status": "done"})
+        judged_contents(connection, [f"{number:064}" for number in range(256)], "m-1")
+        for first in range(1000, 11_240, 256):  # so often that the server plans for any values
+            rows = range(first, first + 256)
+            scores = [number / 65536 for number in rows]
+            update_many(connection, verdicts, rows, {"score": scores}, same={"status": "done"})
         assert connection.execute(read).scalar() == 0
         connection.execute(text("SELECT count(score) FROM verdicts"))
         assert connection.execute(read).scalar() == 30_000
