@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0004"  # head of db/migrations; a test keeps the two equal
+SCHEMA_REVISION = "0005"  # head of db/migrations; a test keeps the two equal
 
 metadata = MetaData()
 # Byte order, so that PostgreSQL's index also serves `uri LIKE '/archive/2024/%'`.
@@ -132,7 +132,7 @@ batches = Table(
     Column("decode_s", Float),
     Column("score_s", Float),
     Column("write_s", Float),
-    Index("ix_batches_scan", "scan_id", "status"),
+    Index("ix_batches_scan", "scan_id", "status", "id"),
     Index("ix_batches_open", "status", "priority", "id"),
 )
 
@@ -163,9 +163,9 @@ verdicts = Table(
     Column("reason", Text),  # why it is uncertain although a face was found; else empty
     Column("etag", Text),  # what its bucket or archive calls its content; empty for files
     Column("record", Text),  # JSON: the other columns of the manifest that named it
-    UniqueConstraint("scan_id", "uri", name="uq_verdicts_scan_uri"),
-    Index("ix_verdicts_batch", "batch_id"),
-    Index("ix_verdicts_uri", "uri", "decided_at", "id"),
+    # A row has an entry in the first two from the beginning, in the others when it is closed.
+    Index("uq_verdicts_uri_scan", "uri", "scan_id", unique=True),
+    Index("ix_verdicts_batch", "scan_id", "batch_id"),
     Index("ix_verdicts_verdict", "verdict", "score"),
     Index("ix_verdicts_scan_verdict", "scan_id", "verdict", "score"),
     Index("ix_verdicts_error", "scan_id", "error_code"),

@@ -111,7 +111,9 @@ def test_scan_summary_has_a_row_for_each_scan(ledger: Ledger, record: Record) ->
         "verdict = 'fake' AND score > 0.9",
         "scan_id = 1 AND verdict = 'fake' ORDER BY score DESC",
         "scan_id = 1 AND error_code = 'crashed'",
-        "batch_id = 1",
+        "scan_id = 1",
+        "scan_id = 1 AND batch_id = 1",
+        "uri >= '/a/' AND uri < '/a0'",
         "sha256 = 'x' AND model_version = 'm' AND status = 'done' AND NOT reused",
     ],
 )
