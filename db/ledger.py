@@ -18,6 +18,9 @@ from fakesweep.errors import LedgerError, one_line
 from fakesweep.settings import mask_url
 
 BUSY_TIMEOUT_S = 60.0  # longest wait for SQLite's one writer
+# 32 MiB. Every batch touches a page of an index for each of its hashes: the longer the log grows, the more of
+# these pages go to the file once for many batches.
+CHECKPOINT_PAGES = 8000
 
 
 class database_clock(FunctionElement[float]):
@@ -127,6 +130,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # safe with WAL; a sync per checkpoint
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
