@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.compiled import compile_network, share
+from detector.resize import shrink_exactly
 
 FOLDER = Path(__file__).parent / "finders"
 
@@ -90,12 +91,14 @@ class BlazeNetwork:
         side_px = self._variant.side_px
         scale = side_px / (max(height, width) * (1 + 2 * border))
         inner = max(1, round(width * scale)), max(1, round(height * scale))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         left, top = (side_px - inner[0]) // 2, (side_px - inner[1]) // 2
         square = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
-        square[top : top + inner[1], left : left + inner[0]] = cv2.resize(
-            pixels, inner, interpolation=method
+        fitted = (
+            shrink_exactly(pixels, *inner)
+            if scale < 1
+            else cv2.resize(pixels, inner, interpolation=cv2.INTER_LINEAR)
         )
+        square[top : top + inner[1], left : left + inner[0]] = fitted
         logits, outputs = self._run(square)
         found = 1.0 / (1.0 + np.exp(-np.clip(logits, -50.0, 50.0)))
         kept = np.flatnonzero(found >= least_found)

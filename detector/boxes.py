@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.resize import shrink_quickly
+
 Boxes = NDArray[np.float64]
 
 MOSTLY = 0.6
@@ -131,4 +133,4 @@ def shrink(pixels: NDArray[np.uint8], largest_px: int) -> NDArray[np.uint8]:
     if scale >= 1.0:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrink_quickly(pixels, *size)

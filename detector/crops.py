@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.resize import shrink_exactly
+
 Box = tuple[int, int, int, int]
 Square = tuple[int, int, int]
 
@@ -57,9 +59,11 @@ def cut_face(pixels: NDArray[np.uint8], square: Square, side_px: int = 224) -> N
     left, top, side = square
     if side_px <= side <= UNTOUCHED_UP_TO * side_px:
         return _cut_middle(pixels, square, side_px)
-    method = cv2.INTER_AREA if side > side_px else cv2.INTER_CUBIC
     cut = pixels[top : top + side, left : left + side]
-    return np.asarray(cv2.resize(cut, (side_px, side_px), interpolation=method), dtype=np.uint8)
+    if side > side_px:
+        return shrink_exactly(cut, side_px, side_px)
+    size = (side_px, side_px)
+    return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
 def cut_native(

@@ -11,6 +11,7 @@ from detector.card import ModelCard
 from detector.crops import Box, cut_face, cut_native, face_square
 from detector.faces import BLAZE, Face
 from detector.finder import Finder, default_finder
+from detector.resize import shrink_exactly
 from detector.sharpness import measure_sharpness
 from detector.yunet import YUNET
 from fakesweep.errors import ModelError
@@ -64,9 +65,11 @@ def whole_view(pixels: NDArray[np.uint8], side_px: int = 224) -> NDArray[np.uint
     height, width = pixels.shape[:2]
     if (height, width) == (side_px, side_px):
         return pixels.copy()
-    # Averaging over the area keeps shrinking free of aliases; enlarging has no area to average.
-    method = cv2.INTER_AREA if min(height, width) >= side_px else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (side_px, side_px), interpolation=method), dtype=np.uint8)
+    if min(height, width) >= side_px:
+        return shrink_exactly(pixels, side_px, side_px)
+    # Enlarging, in one direction at least, has no area to average.
+    size = (side_px, side_px)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def make_views(
