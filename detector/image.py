@@ -1,6 +1,6 @@
 """The one door to image decoding: bytes in, upright RGB pixels or one clear error out.
 
-Pillow reads headers and the odd formats; plain JPEG, most of every archive, is read by OpenCV.
+Pillow reads headers and the odd formats; plain JPEG, most of every archive, is read by libjpeg-turbo.
 """
 
 import importlib
@@ -16,6 +16,7 @@ from io import BytesIO
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
@@ -132,10 +133,20 @@ def _decode_jpeg(data: bytes, limit_px: int) -> DecodedImage:
 
 
 def _read_plain_jpeg(data: bytes, header: JpegHeader) -> NDArray[np.uint8] | None:
-    """Decode a complete grey or colour JPEG by OpenCV, in two thirds of Pillow's time."""
+    """Decode a complete grey or colour JPEG by libjpeg-turbo, in half of OpenCV's time."""
     # OpenCV fills the missing rows of a truncated file with grey and says nothing.
     if not header.complete or header.bands not in (1, 3):
         return None
+    try:
+        pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+    except (ValueError, MemoryError) as error:
+        log.debug("a JPEG that is not quite as it should be: %s", error)
+        return _read_lax_jpeg(data, header)
+    return pixels if pixels.shape == (header.height, header.width, 3) else None
+
+
+def _read_lax_jpeg(data: bytes, header: JpegHeader) -> NDArray[np.uint8] | None:
+    """Decode by OpenCV, to the same pixels, what libjpeg-turbo warns of or calls unusual."""
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
