@@ -69,7 +69,9 @@ _values = attrgetter(*OUTCOME_COLUMNS)
 # What a row may hold before its outcome is known: what its listing said, replaced by what was read. The
 # others are empty until then, and are only written where a batch has something to say.
 LISTED = ("size_bytes", "mtime", "etag")
-UNWRITTEN = {name: None for name in OUTCOME_COLUMNS if name not in LISTED} | {"reused": False}
+UNWRITTEN = {name: None for name in OUTCOME_COLUMNS if name not in (*LISTED, "status")} | {
+    "reused": False
+}
 
 # Statements that run for every batch are built once: to build one takes SQLAlchemy longer than it takes a
 # database to run it.

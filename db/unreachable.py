@@ -4,6 +4,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, select, update
 
+from db.batches import UNWRITTEN
 from db.listing import add_batch
 from db.schema import batches, scans, verdicts
 from fakesweep.errors import UnreachableImage
@@ -45,9 +46,8 @@ def requeue_unreachable(connection: Connection, scan_id: int, *, batch_images: i
             .values(
                 status="queued",
                 batch_id=batch_id,
-                error_code=None,
-                error_message=None,
                 decided_at=None,
+                **UNWRITTEN,
             )
         )
     connection.execute(

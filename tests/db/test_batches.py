@@ -20,6 +20,7 @@ from db.ledger import Ledger
 from db.scans import cancel_scan, finish_scans, get_scan, set_paused
 from db.schema import batches, verdicts
 from db.tending import reap, take_unsent
+from db.unreachable import requeue_unreachable
 
 Record = Callable[..., int]
 
@@ -277,3 +278,42 @@ def test_the_reason_is_written_and_known_for_identical_bytes(
         assert connection.execute(select(verdicts.c.reason)).scalar_one() == "face_too_small"
         known = judged_contents(connection, ["bytes of a"], "m-1")
     assert known["bytes of a"].reason == "face_too_small"
+
+
+def test_what_was_read_replaces_what_was_listed_and_a_zero_is_a_value(
+    ledger: Ledger, record: Record
+) -> None:
+    claim = claim_next(ledger, record(["/a", "/b"]))
+    assert claim is not None
+
+    close(ledger, claim, [ImageOutcome(uri, "done", "real", score=0.0) for uri in ("/a", "/b")])
+
+    with ledger.read() as connection:
+        rows = connection.execute(
+            select(verdicts.c.score, verdicts.c.size_bytes, verdicts.c.mtime, verdicts.c.reused)
+        ).all()
+    assert [tuple(row) for row in rows] == [(0.0, None, None, False)] * 2
+
+
+def test_an_image_that_is_queued_again_keeps_nothing_of_its_first_outcome(
+    ledger: Ledger, record: Record
+) -> None:
+    scan_id = record(["/a"])
+    claim = claim_next(ledger, scan_id)
+    assert claim is not None
+    first = ImageOutcome(
+        "/a", "failed", error_code="unreachable", error_message="away", sha256="x", width=5
+    )
+    close(ledger, claim, [first])
+    with ledger.write() as connection:
+        finish_scans(connection)
+        assert requeue_unreachable(connection, scan_id, batch_images=4) == 1
+
+    claim = claim_next(ledger, scan_id)
+    assert claim is not None
+    close(ledger, claim, [ImageOutcome("/a", "done", "fake", score=0.9)])
+
+    with ledger.read() as connection:
+        row = connection.execute(select(verdicts)).one()
+    assert (row.status, row.verdict, row.score) == ("done", "fake", 0.9)
+    assert (row.error_code, row.error_message, row.sha256, row.width) == (None, None, None, None)

@@ -75,6 +75,19 @@ def test_only_the_named_rows_are_changed(ledger: Ledger) -> None:
     ]
 
 
+def test_any_text_comes_back_as_it_was(ledger: Ledger) -> None:
+    scan_id = new_scan(ledger)
+    said = [*STRANGE[1:], "NULL"]
+    with ledger.write() as connection:
+        insert_many(connection, verdicts, QUEUED_COLUMNS, queued(scan_id, STRANGE))
+        ids = list(connection.execute(select(verdicts.c.id).order_by(verdicts.c.id)).scalars())
+        update_many(connection, verdicts, ids, {"error_message": said}, same={"status": "failed"})
+
+    with ledger.read() as connection:
+        found = connection.execute(select(verdicts.c.error_message).order_by(verdicts.c.id))
+        assert list(found.scalars()) == said
+
+
 def test_a_row_that_breaks_a_rule_is_an_error_of_the_ledger(ledger: Ledger) -> None:
     scan_id = new_scan(ledger)
 
