@@ -1,6 +1,7 @@
 """What benchmarks share: where the repository is, servers of their own, and the machine in words."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -14,13 +15,15 @@ COMMAND = str(Path(sys.executable).parent / "fakesweep")
 
 
 def copy_sample(images: Path, folder: Path, count: int) -> list[Path]:
-    """Copy every n-th picture of a folder."""
+    """Copy every n-th picture of a folder, mixed: no batch holds the small ones or the large ones alone."""
     names = sorted(path for path in images.rglob("*") if path.is_file())
     if len(names) < count:
         sys.exit(f"{images} holds {len(names)} files, {count} are wanted; name others: --images")
     folder.mkdir()
     sample = []
-    for number, name in enumerate(names[:: len(names) // count][:count]):
+    chosen = names[:: len(names) // count][:count]
+    random.Random(0).shuffle(chosen)  # noqa: S311  (the same order every time)
+    for number, name in enumerate(chosen):
         path = folder / f"{number:06}{name.suffix}"
         path.write_bytes(name.read_bytes())
         sample.append(path)

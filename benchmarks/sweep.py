@@ -69,6 +69,7 @@ class Measured:
     images_per_s: float
     start_s: float
     peak_mb: float
+    idle: float | None = None  # share of time in which the engine had nothing to score
 
 
 def main() -> None:
@@ -143,16 +144,20 @@ def measure(programs: dict[str, Callable[[], Measured]], rounds: int) -> dict[st
 def print_table(found: dict[str, list[Measured]]) -> None:
     """Print medians, and what share of them the local sweep is."""
     ours = statistics.median(run.images_per_s for run in found["fakesweep scan, local"])
-    print("| program | images/s | least to most | local sweep is | start, s | peak MB |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| program | images/s | least to most | local sweep is | engine idle | start, s | peak MB |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for name, runs in found.items():
         rates = [run.images_per_s for run in runs]
         median = statistics.median(rates)
         start_s = statistics.median(run.start_s for run in runs)
         peak_mb = max(run.peak_mb for run in runs)
+        idle = [run.idle for run in runs if run.idle is not None]
+        waits = f"{statistics.median(idle):.3f}" if idle else ""
         print(
             f"| {name} | {median:.1f} | {min(rates):.1f} to {max(rates):.1f} | {ours / median:.2f} x |"
-            f" {start_s:.1f} | {peak_mb:.0f} |",
+            f" {waits} | {start_s:.1f} | {peak_mb:.0f} |",
             flush=True,
         )
 
@@ -187,10 +192,10 @@ def sweep_here(folder: Path, sample: Path, model: str) -> Measured:
         time.sleep(0.5)
     if process.returncode:
         sys.exit(f"{command} ended with {process.returncode}")
-    rate, first = read_rate(url, began)
+    rate, idle, first = read_rate(url, began)
     for path in folder.glob("ledger.db*"):
         path.unlink()
-    return Measured(rate, first, peak_mb)
+    return Measured(rate, first, peak_mb, idle)
 
 
 def sweep_queued(folder: Path, sample: Path, model: str, cores: list[set[int] | None]) -> Measured:
@@ -211,8 +216,8 @@ def sweep_queued(folder: Path, sample: Path, model: str, cores: list[set[int] | 
                 time.sleep(0.5)
             if scan.returncode:
                 sys.exit(f"{command} ended with {scan.returncode}")
-            rate, _ = read_rate(environment["FAKESWEEP_DATABASE_URL"], began)
-            return Measured(rate, ready_s, peak_mb)
+            rate, idle, _ = read_rate(environment["FAKESWEEP_DATABASE_URL"], began)
+            return Measured(rate, ready_s, peak_mb, idle)
         finally:
             for worker in workers:
                 worker.terminate()
@@ -254,12 +259,12 @@ def wait_for_workers(environment: dict[str, str], count: int) -> None:
         time.sleep(0.1)
 
 
-def read_rate(url: str, began: float) -> tuple[float, float]:
-    """Read from the ledger what every worker judged after its first batch, and when the first was closed.
+def read_rate(url: str, began: float) -> tuple[float, float, float]:
+    """Read what every worker judged after its first batch, how long it did not score, when the first closed.
 
     The first batch of each worker holds what it took to load the model.
     """
-    sql = "SELECT worker, closed_at, images FROM batches ORDER BY closed_at"
+    sql = "SELECT worker, closed_at, images, score_s FROM batches ORDER BY closed_at"
     asked = subprocess.run(
         [COMMAND, "query", "--json", sql],
         env=os.environ | {"FAKESWEEP_DATABASE_URL": url},
@@ -268,8 +273,11 @@ def read_rate(url: str, began: float) -> tuple[float, float]:
     closed: list[dict[str, Any]] = [json.loads(line) for line in asked.stdout.splitlines()]
     first = {row["worker"]: row["closed_at"] for row in reversed(closed)}
     start = max(first.values())
-    images = sum(row["images"] for row in closed if row["closed_at"] > start)
-    return images / (closed[-1]["closed_at"] - start), closed[0]["closed_at"] - began
+    counted = [row for row in closed if row["closed_at"] > start]
+    images = sum(row["images"] for row in counted)
+    scoring_s = sum(row["score_s"] for row in counted) / len(first)
+    elapsed_s = closed[-1]["closed_at"] - start
+    return images / elapsed_s, 1 - scoring_s / elapsed_s, closed[0]["closed_at"] - began
 
 
 if __name__ == "__main__":

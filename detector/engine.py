@@ -36,6 +36,10 @@ class Engine(Protocol):
         """Views that fill the device for one call."""
 
     @property
+    def least_batch(self) -> int:
+        """Views below which a call takes as long as for so many."""
+
+    @property
     def network(self) -> Any:
         """The Keras model, for looking into it; None of an engine that has none."""
 

@@ -43,6 +43,7 @@ class KerasEngine:
         name: `tensorflow`.
         device: What it computes on.
         device_batch: Views per call of the device.
+        least_batch: As many; fewer are padded.
         network: The Keras model itself, for looking into it.
     """
 
@@ -66,6 +67,7 @@ class KerasEngine:
         self.network = _load_network(model)
         self.device = describe_device()
         self.device_batch = _choose_batch() if device_batch is None else device_batch
+        self.least_batch = self.device_batch
         try:
             self._score_batch = _trace(self.network, self.device_batch, model.card.input.side_px)
         except LOAD_ERRORS as error:

@@ -43,6 +43,11 @@ class Detector:
         """Views that fill the device for one call."""
         return self.engine.device_batch
 
+    @property
+    def least_batch(self) -> int:
+        """Views below which a call takes the device as long as for so many."""
+        return self.engine.least_batch
+
     def score_views(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Score any number of views.
 

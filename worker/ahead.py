@@ -17,23 +17,40 @@ def prepare_ahead(
     uris: Iterable[str],
     start: Callable[[str], Future[PreparedImage]],
     *,
+    least_batch: int,
     device_batch: int,
-) -> Iterator[PreparedImage]:
-    """Prepare in threads, a bounded number of views ahead, and give the images in order.
+    progress: Callable[[], None],
+) -> Iterator[list[PreparedImage]]:
+    """Prepare in threads, a bounded number of views ahead, and give the images in order, in groups.
+
+    A group is waited for until it has `least_batch` views; images that are ready by then come with it, so
+    that the device neither waits for views it does not need nor is called more often than necessary.
 
     Args:
         uris: Taken as they are needed.
         start: Begins to prepare one image, in a thread; what it answers raises nothing.
-        device_batch: At most so many images are in preparation; at most `AHEAD` times as many views
-            wait, with the images in preparation counted as one view each.
+        least_batch: Views of a group, or more, but for the last one.
+        device_batch: A group that has so many views is complete. At most so many images are in
+            preparation; at most `AHEAD` times as many views wait, with the images in preparation counted as
+            one view each.
+        progress: Called whenever an image is prepared.
     """
     ahead = _Ahead(iter(uris), start, device_batch)
+    group: list[PreparedImage] = []
+    views = 0
     try:
         ahead.fill()
         while (future := ahead.next()) is not None:
+            if views >= device_batch or (views >= least_batch and not future.done()):
+                yield group
+                group, views = [], 0
             image = future.result()
             ahead.take(image)
-            yield image
+            group.append(image)
+            views += len(image.views)
+            progress()
+        if group:
+            yield group
     finally:
         ahead.cancel()
 

@@ -4,12 +4,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from dataclasses import replace
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from db.batches import ImageOutcome, Seconds
 from detector.judge import judge_views
@@ -44,91 +45,127 @@ def judge_images(
         progress: Called whenever an image is prepared or a device batch is scored.
         seconds: What reading, decoding and scoring take is added to it.
     """
-    spent = seconds or Seconds()
-    for group in _groups(_prepared(uris, detector, threads, progress), detector.device_batch):
-        spent.read_s += sum(image.read_s for image in group)
-        spent.decode_s += sum(image.decode_s for image in group)
-        began = time.monotonic()
-        judged = list(_judge_group(group, detector, known))
-        spent.score_s += time.monotonic() - began
-        yield from judged
-        progress()
-
-
-def _prepared(
-    uris: Iterable[str],
-    detector: "Detector",
-    threads: ImageThreads,
-    progress: Callable[[], None],
-) -> Iterator[PreparedImage]:
-    """Give the prepared images in order."""
+    judging = _Judging(detector, known, seconds or Seconds())
 
     def start(uri: str) -> Future[PreparedImage]:
         return threads.start(uri, detector.card, detector.finder)
 
-    for image in prepare_ahead(uris, start, device_batch=detector.device_batch):
-        progress()
-        yield image
+    prepared = prepare_ahead(
+        uris,
+        start,
+        least_batch=detector.least_batch,
+        device_batch=detector.device_batch,
+        progress=progress,
+    )
+    with ThreadPoolExecutor(1, thread_name_prefix="score") as device:
+        for group in _one_behind(judging.begin(images, device) for images in prepared):
+            yield from judging.end(group)
+            progress()
 
 
-def _groups(images: Iterable[PreparedImage], views: int) -> Iterator[list[PreparedImage]]:
-    """Collect images until their views fill a device batch."""
-    group: list[PreparedImage] = []
-    filled = 0
-    for image in images:
-        group.append(image)
-        filled += len(image.views)
-        if filled >= views:
-            yield group
-            group, filled = [], 0
-    if group:
-        yield group
+@dataclass(frozen=True)
+class _Group:
+    """Images that are scored together."""
+
+    images: list[PreparedImage]
+    to_score: list[PreparedImage]
+    scores: Future[list[float]]
 
 
-def _judge_group(
-    group: list[PreparedImage], detector: "Detector", known: KnownContents | None
-) -> Iterator[ImageOutcome]:
-    readable = [image for image in group if image.error is None]
-    hashes = sorted({str(image.sha256) for image in readable})
-    earlier = known(hashes) if known and hashes else {}
-    to_score = [image for image in readable if image.sha256 not in earlier]
-    if known:  # one image of each content; its copies in the group take over its verdict
-        first_of: dict[str | None, PreparedImage] = {}
-        for image in to_score:
-            first_of.setdefault(image.sha256, image)
-        to_score = list(first_of.values())
-    judged = dict(zip((image.uri for image in to_score), _score(to_score, detector), strict=True))
-    by_content = earlier | {str(outcome.sha256): outcome for outcome in judged.values()}
-    for image in group:
-        if image.error is not None:
-            yield replace(
-                _facts(image),
-                status="failed",
-                error_code=image.error.code,
-                error_message=str(image.error).replace("\0", ""),
-            )
-        elif image.uri in judged:
-            yield judged[image.uri]
-        else:
-            outcome = by_content[str(image.sha256)]
-            yield replace(outcome, uri=image.uri, mtime=image.mtime, etag=image.etag, reused=True)
+def _one_behind(groups: Iterable[_Group]) -> Iterator[_Group]:
+    """Give each group once the next has begun: the device does not wait for what is done with scores."""
+    last: _Group | None = None
+    for group in groups:
+        if last is not None:
+            yield last
+        last = group
+    if last is not None:
+        yield last
 
 
-def _score(images: list[PreparedImage], detector: "Detector") -> Iterator[ImageOutcome]:
-    views = [view.pixels for image in images for view in image.views]
-    scores: Iterator[float] = iter(detector.score_views(np.stack(views)) if views else ())
-    for image in images:
-        mine = [float(score) for score in islice(scores, len(image.views))]
-        if not all(map(math.isfinite, mine)):
-            yield replace(
+class _Judging:
+    """Judges one batch, group after group."""
+
+    def __init__(self, detector: "Detector", known: KnownContents | None, spent: Seconds) -> None:
+        self.detector = detector
+        self.known = known
+        self.spent = spent
+        self.of_content: dict[str, ImageOutcome] = {}
+        self.begun: set[str] = set()  # contents that are scored, or were
+
+    def begin(self, images: list[PreparedImage], device: Executor) -> _Group:
+        """Choose what must be scored, and let the device begin."""
+        self.spent.read_s += sum(image.read_s for image in images)
+        self.spent.decode_s += sum(image.decode_s for image in images)
+        to_score = self._choose([image for image in images if image.error is None])
+        views = [view.pixels for image in to_score for view in image.views]
+        stacked = np.stack(views) if views else None
+        return _Group(images, to_score, device.submit(self._score, stacked))
+
+    def end(self, group: _Group) -> Iterator[ImageOutcome]:
+        """Give the outcomes of a group, in order, once its scores are there."""
+        judged = dict(self._judge(group))
+        for image in group.images:
+            if image.error is not None:
+                yield replace(
+                    _facts(image),
+                    status="failed",
+                    error_code=image.error.code,
+                    error_message=str(image.error).replace("\0", ""),
+                )
+            elif image.uri in judged:
+                yield judged[image.uri]
+            else:
+                outcome = self.of_content[str(image.sha256)]
+                yield replace(
+                    outcome, uri=image.uri, mtime=image.mtime, etag=image.etag, reused=True
+                )
+
+    def _choose(self, readable: list[PreparedImage]) -> list[PreparedImage]:
+        """Leave out contents with a verdict; of the others take one image each, its copies share its verdict."""
+        if self.known is None:
+            return readable
+        contents: dict[str, PreparedImage] = {}
+        for image in readable:
+            contents.setdefault(str(image.sha256), image)
+        new = sorted(contents.keys() - self.begun - self.of_content.keys())
+        if new:
+            self.of_content.update(self.known(new))
+        to_score = [
+            image
+            for content, image in contents.items()
+            if content not in self.begun and content not in self.of_content
+        ]
+        self.begun.update(str(image.sha256) for image in to_score)
+        return to_score
+
+    def _score(self, views: NDArray[np.uint8] | None) -> list[float]:
+        """Run in the thread of the device."""
+        if views is None:
+            return []
+        began = time.monotonic()
+        scores: list[float] = self.detector.score_views(views).tolist()
+        self.spent.score_s += time.monotonic() - began
+        return scores
+
+    def _judge(self, group: _Group) -> Iterator[tuple[str, ImageOutcome]]:
+        scores = iter(group.scores.result())
+        for image in group.to_score:
+            outcome = self._outcome(image, list(islice(scores, len(image.views))))
+            if self.known is not None:
+                self.of_content[str(image.sha256)] = outcome
+            yield image.uri, outcome
+
+    def _outcome(self, image: PreparedImage, scores: list[float]) -> ImageOutcome:
+        if not all(map(math.isfinite, scores)):
+            return replace(
                 _facts(image),
                 status="failed",
                 error_code=InternalImageError.code,
-                error_message=f"model version {detector.version} gave no number for this image",
+                error_message=f"model version {self.detector.version} gave no number for this image",
             )
-            continue
-        judgement = judge_views(image.views, mine, detector.card)
-        yield replace(
+        judgement = judge_views(image.views, scores, self.detector.card)
+        return replace(
             _facts(image),
             status="done",
             verdict=judgement.verdict,

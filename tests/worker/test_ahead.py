@@ -1,8 +1,8 @@
-"""Images are prepared ahead in order, and a row of group pictures does not fill the memory."""
+"""Images are prepared ahead in order and grouped for the device; group pictures do not fill the memory."""
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,13 @@ from worker.prepare import PreparedImage
 PIXELS = np.zeros((1, 1, 3), dtype=np.uint8)
 
 
+def idle() -> None:
+    pass
+
+
+fours = partial(prepare_ahead, least_batch=4, device_batch=4, progress=idle)
+
+
 def prepared_with(views: int):
     return lambda uri: PreparedImage(uri, views=[View("face", (0, 0, 1, 1), PIXELS)] * views)
 
@@ -24,11 +31,31 @@ def test_images_come_in_order(views: int) -> None:
     uris = [str(number) for number in range(100)]
 
     with ThreadPoolExecutor(3) as pool:
-        images = list(
-            prepare_ahead(uris, partial(pool.submit, prepared_with(views)), device_batch=4)
-        )
+        groups = list(fours(uris, partial(pool.submit, prepared_with(views))))
 
-    assert [image.uri for image in images] == uris
+    assert [image.uri for group in groups for image in group] == uris
+
+
+def test_a_group_takes_what_is_ready_and_waits_for_no_more_than_it_needs() -> None:
+    futures: list[Future[PreparedImage]] = [Future() for _ in range(13)]
+    prepare, progress = prepared_with(1), []
+
+    groups = prepare_ahead(
+        map(str, range(13)),
+        lambda uri: futures[int(uri)],
+        least_batch=2,
+        device_batch=5,
+        progress=lambda: progress.append(1),
+    )
+    sizes = []
+    for ready in ((0, 1, 2), (3, 4, 5, 6, 7, 8, 9), (), (10, 11, 12)):
+        for number in ready:
+            futures[number].set_result(prepare(str(number)))
+        sizes.append(len(next(groups)))
+
+    assert sizes == [3, 5, 2, 3]
+    assert len(progress) == 13
+    assert list(groups) == []
 
 
 @pytest.mark.parametrize(("views", "most_images"), [(1, 12), (16, 4)])
@@ -37,11 +64,12 @@ def test_what_waits_is_counted_in_views(views: int, most_images: int) -> None:
     uris = (taken.append(number) or str(number) for number in range(1000))
 
     with ThreadPoolExecutor(2) as pool:
-        images = prepare_ahead(uris, partial(pool.submit, prepared_with(views)), device_batch=4)
-        for given in range(1, 200):
-            next(images)
+        groups = fours(uris, partial(pool.submit, prepared_with(views)))
+        given = 0
+        while given < 200:
+            given += len(next(groups))
             assert len(taken) - given <= most_images
-        images.close()
+        groups.close()
 
     assert AHEAD * 4 == 12
 
@@ -51,14 +79,14 @@ def test_threads_go_on_while_nobody_takes() -> None:
     uris = (taken.append(number) or str(number) for number in range(1000))
 
     with ThreadPoolExecutor(2) as pool:
-        images = prepare_ahead(uris, partial(pool.submit, prepared_with(1)), device_batch=4)
-        next(images)
+        groups = fours(uris, partial(pool.submit, prepared_with(1)))
+        given = len(next(groups))
         began = time.monotonic()
-        while len(taken) < AHEAD * 4 and time.monotonic() - began < 30:
+        while len(taken) < given + AHEAD * 4 and time.monotonic() - began < 30:
             time.sleep(0.01)
-        images.close()
+        groups.close()
 
-    assert len(taken) in (AHEAD * 4, AHEAD * 4 + 1)
+    assert len(taken) == given + AHEAD * 4
 
 
 def test_images_not_begun_are_dropped_when_the_batch_is_given_up() -> None:
@@ -69,12 +97,18 @@ def test_images_not_begun_are_dropped_when_the_batch_is_given_up() -> None:
         begun.append(uri)
         if uri != "0":
             go_on.wait(30)
-        return PreparedImage(uri)
+        return prepared_with(1)(uri)
 
     with ThreadPoolExecutor(1) as pool:
-        images = prepare_ahead(map(str, range(50)), partial(pool.submit, prepare), device_batch=8)
-        next(images)
-        images.close()
+        groups = prepare_ahead(
+            map(str, range(50)),
+            partial(pool.submit, prepare),
+            least_batch=1,
+            device_batch=8,
+            progress=idle,
+        )
+        next(groups)
+        groups.close()
         go_on.set()
 
     assert len(begun) <= 2
