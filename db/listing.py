@@ -37,13 +37,26 @@ class KnownVerdict(NamedTuple):
     verdict: str | None
 
 
-def known_verdicts(
-    connection: Connection, uris: Sequence[str], model_version: str
-) -> dict[str, KnownVerdict]:
-    """Look up the newest outcome that one model version gave for each of these images."""
+def known_images(
+    connection: Connection, uris: Sequence[str], *, model_version: str | None, scan_id: int | None
+) -> tuple[set[str], dict[str, KnownVerdict]]:
+    """Look up what the ledger knows of images, in one question.
+
+    Args:
+        model_version: Whose outcomes are wanted; None: nobody's.
+        scan_id: The scan that may hold some of them already; None: there is none.
+
+    Returns:
+        The URIs that the scan holds, and the newest outcome that the model version gave for each image.
+    """
+    of_scan = verdicts.c.scan_id == scan_id
+    of_model = (verdicts.c.model_version == model_version) & verdicts.c.status.in_(
+        ("done", "failed")
+    )
     rows = connection.execute(
         select(
             verdicts.c.uri,
+            verdicts.c.scan_id,
             verdicts.c.size_bytes,
             verdicts.c.mtime,
             verdicts.c.etag,
@@ -51,12 +64,12 @@ def known_verdicts(
         )
         .where(
             is_one_of(connection, verdicts.c.uri, uris),
-            verdicts.c.model_version == model_version,
-            verdicts.c.status.in_(("done", "failed")),
+            of_scan if model_version is None else of_scan | of_model,
         )
         .order_by(verdicts.c.decided_at, verdicts.c.id)
-    )
-    return {uri: KnownVerdict(*facts) for uri, *facts in rows}
+    ).all()
+    recorded = {row[0] for row in rows if row[1] == scan_id}
+    return recorded, {row[0]: KnownVerdict._make(row[2:]) for row in rows}
 
 
 def record_batches(
@@ -76,21 +89,6 @@ def record_batches(
         for image in group
     ]
     insert_many(connection, verdicts, QUEUED_COLUMNS, rows)
-
-
-def without_recorded(
-    connection: Connection, scan_id: int, images: Sequence[FoundImage]
-) -> list[FoundImage]:
-    """Drop the images that the scan already holds, and second mentions."""
-    distinct = {image.uri: image for image in images}
-    recorded = connection.execute(
-        select(verdicts.c.uri).where(
-            verdicts.c.scan_id == scan_id, is_one_of(connection, verdicts.c.uri, list(distinct))
-        )
-    )
-    for uri in recorded.scalars():
-        del distinct[uri]
-    return list(distinct.values())
 
 
 def add_batch(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from db.ledger import Ledger
-from db.listing import FoundImage, KnownVerdict, known_verdicts, record_batches, without_recorded
+from db.listing import FoundImage, KnownVerdict, known_images, record_batches
 from db.scans import Scan, count_found, end_listing, hold_listing, other_scan_with_model
 from fakesweep.settings import Settings
 from producer.findings import Findings
@@ -85,16 +85,19 @@ def _record_group(
     with ledger.write() as connection:
         if not hold_listing(connection, scan):
             raise ListingStopped
-        new = without_recorded(connection, scan.id, group)
-        known = (
-            known_verdicts(connection, [image.uri for image in new], scan.model_version)
-            if compare
-            else {}
+        found = {image.uri: image for image in group}  # what was found twice counts once
+        recorded, known = known_images(
+            connection,
+            list(found),
+            model_version=scan.model_version if compare else None,
+            scan_id=scan.id,
         )
+        for uri in recorded:
+            del found[uri]
         changed: list[FoundImage] = []
         unchanged: list[str | None] = []
-        for image in new:
-            before = known.get(image.uri)
+        for uri, image in found.items():
+            before = known.get(uri)
             if is_unchanged(image, before):
                 unchanged.append(before and before.verdict)
             else:
@@ -109,7 +112,7 @@ def _record_group(
         count_found(
             connection,
             scan.id,
-            images=len(new),
+            images=len(found),
             passed_over=passed_over,
             unchanged=len(unchanged),
             unchanged_fake=unchanged.count("fake"),

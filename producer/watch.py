@@ -14,7 +14,7 @@ from pathlib import Path
 from watchfiles import watch as watch_files
 
 from db.ledger import Ledger
-from db.listing import FoundImage, known_verdicts
+from db.listing import FoundImage, known_images
 from fakesweep.formats import SNIFFED_BYTES, looks_like_image
 from fakesweep.settings import Settings
 from fakesweep.uri import is_archive, is_remote, outermost, path_of_uri
@@ -105,7 +105,12 @@ class Watch:
         )
         while group := list(islice(images, LOOKUP)):
             with self.ledger.read() as connection:
-                known = known_verdicts(connection, [image.uri for image in group], version)
+                _, known = known_images(
+                    connection,
+                    [image.uri for image in group],
+                    model_version=version,
+                    scan_id=None,
+                )
             for image in group:
                 if not is_unchanged(image, known.get(image.uri), failed_too=True):
                     yield image
