@@ -55,8 +55,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.step:
         began = time.perf_counter()
-        rows = STEPS[options.step](options.folder, options.url)
-        seconds = time.perf_counter() - began
+        rows, apart_s = STEPS[options.step](options.folder, options.url), 0.0
+        if isinstance(rows, tuple):
+            rows, apart_s = rows
+        seconds = time.perf_counter() - began - apart_s
         print(json.dumps({"rate": rows / seconds, "peak_mb": peak_mb()}))
         return
     with tempfile.TemporaryDirectory(prefix="fakesweep-ledger-") as name:
@@ -171,10 +173,10 @@ def record(folder: Path, url: str) -> int:
     return found
 
 
-def judge(folder: Path, url: str) -> int:
-    """Claim and close every batch with ready outcomes."""
+def judge(folder: Path, url: str) -> tuple[int, float]:
+    """Claim and close every batch with ready outcomes; making these is timed apart."""
     ledger = open_ledger(url)
-    rows = 0
+    rows, making_s = 0, 0.0
     with ledger.read() as connection:
         scan_id = connection.execute(text("SELECT max(id) FROM scans")).scalar_one()
     while True:
@@ -185,6 +187,7 @@ def judge(folder: Path, url: str) -> int:
         with ledger.write() as connection:
             claim = claim_batch(connection, batch_id, worker="bench", lease_s=60.0)
         assert claim is not None  # noqa: S101
+        began = time.perf_counter()
         outcomes = [
             ImageOutcome(
                 uri=uri, status="done", verdict="real", score=0.01, sha256=f"{number:064x}",
@@ -193,13 +196,14 @@ def judge(folder: Path, url: str) -> int:
             )
             for uri, number in claim.images.items()
         ]  # fmt: skip
+        making_s += time.perf_counter() - began
         with ledger.write() as connection:
             close_batch(connection, claim, outcomes)
         rows += len(outcomes)
     with ledger.write() as connection:
         finish_scans(connection)
     ledger.close()
-    return rows
+    return rows, making_s
 
 
 def write_bare(folder: Path, url: str) -> int:
@@ -242,7 +246,7 @@ def peak_mb() -> float:
     return int(found[1]) / 1024
 
 
-STEPS: dict[str, Callable[[Path, str], int]] = {
+STEPS: dict[str, Callable[[Path, str], int | tuple[int, float]]] = {
     "walk": walk_bare,
     "insert": insert_bare,
     "record": record,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Float, bindparam, exists, literal, select, update
 
@@ -32,8 +32,7 @@ class Claim:
     tried: dict[str, int]  # URI to attempts, this one and those in earlier batches included
 
 
-@dataclass(frozen=True)
-class ImageOutcome:
+class ImageOutcome(NamedTuple):
     """What became of one image: a verdict, or the reason why there is none."""
 
     uri: str
@@ -64,8 +63,7 @@ class Seconds:
     score_s: float = 0.0
 
 
-OUTCOME_COLUMNS = tuple(name for name in ImageOutcome.__dataclass_fields__ if name != "uri")
-_values = attrgetter(*OUTCOME_COLUMNS)
+OUTCOME_COLUMNS = ImageOutcome._fields[1:]  # all but the URI, which the row has
 # What a row may hold before its outcome is known: what its listing said, replaced by what was read. The
 # others are empty until then, and are only written where a batch has something to say.
 LISTED = ("size_bytes", "mtime", "etag")
@@ -216,15 +214,16 @@ def close_batch(
 
 
 def _write_outcomes(connection: Connection, claim: Claim, outcomes: Sequence[ImageOutcome]) -> None:
-    columns = dict(zip(OUTCOME_COLUMNS, zip(*map(_values, outcomes), strict=True), strict=True))
+    columns = dict(zip(ImageOutcome._fields, zip(*outcomes, strict=True), strict=True))
+    uris = columns.pop("uri")
     for name, unwritten in UNWRITTEN.items():
         if columns[name].count(unwritten) == len(outcomes):
             del columns[name]
-    columns["attempts"] = tuple(claim.tried[outcome.uri] for outcome in outcomes)
+    columns["attempts"] = tuple(map(claim.tried.__getitem__, uris))
     update_many(
         connection,
         verdicts,
-        [claim.images[outcome.uri] for outcome in outcomes],
+        [claim.images[uri] for uri in uris],
         columns,
         same={"model_version": claim.model_version, "decided_at": datetime.now(UTC)},
     )
@@ -257,7 +256,7 @@ def judged_contents(
     connection: Connection, hashes: Sequence[str], model_version: str
 ) -> dict[str, ImageOutcome]:
     """Look up outcomes of identical bytes, judged by the same model version."""
-    columns = [verdicts.c[name] for name in ("uri", *OUTCOME_COLUMNS)]
+    columns = [verdicts.c[name] for name in ImageOutcome._fields]
     rows = connection.execute(
         select(*columns).where(
             is_one_of(connection, verdicts.c.sha256, hashes),
@@ -267,4 +266,4 @@ def judged_contents(
             ~verdicts.c.reused,
         )
     )
-    return {row.sha256: ImageOutcome(**row._mapping) for row in rows}
+    return {row.sha256: ImageOutcome._make(row) for row in rows}

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -107,8 +107,7 @@ class _Judging:
         judged = dict(self._judge(group))
         for image in group.images:
             if image.error is not None:
-                yield replace(
-                    _facts(image),
+                yield _facts(image)._replace(
                     status="failed",
                     error_code=image.error.code,
                     error_message=str(image.error).replace("\0", ""),
@@ -117,8 +116,8 @@ class _Judging:
                 yield judged[image.uri]
             else:
                 outcome = self.of_content[str(image.sha256)]
-                yield replace(
-                    outcome, uri=image.uri, mtime=image.mtime, etag=image.etag, reused=True
+                yield outcome._replace(
+                    uri=image.uri, mtime=image.mtime, etag=image.etag, reused=True
                 )
 
     def _choose(self, readable: list[PreparedImage]) -> list[PreparedImage]:
@@ -158,15 +157,13 @@ class _Judging:
 
     def _outcome(self, image: PreparedImage, scores: list[float]) -> ImageOutcome:
         if not all(map(math.isfinite, scores)):
-            return replace(
-                _facts(image),
+            return _facts(image)._replace(
                 status="failed",
                 error_code=InternalImageError.code,
                 error_message=f"model version {self.detector.version} gave no number for this image",
             )
         judgement = judge_views(image.views, scores, self.detector.card)
-        return replace(
-            _facts(image),
+        return _facts(image)._replace(
             status="done",
             verdict=judgement.verdict,
             score=judgement.score,
