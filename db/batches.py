@@ -1,14 +1,16 @@
 """Statements of the worker: claim a batch, keep its lease, close it with its verdicts."""
 
+import json
 import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, bindparam, exists, literal, select, update
+from sqlalchemy import Connection, Float, Select, bindparam, exists, literal_column, select, update
 
 from db.bulk import is_one_of, update_many
 from db.ledger import database_clock
@@ -256,14 +258,20 @@ def judged_contents(
     connection: Connection, hashes: Sequence[str], model_version: str
 ) -> dict[str, ImageOutcome]:
     """Look up outcomes of identical bytes, judged by the same model version."""
-    columns = [verdicts.c[name] for name in ImageOutcome._fields]
     rows = connection.execute(
-        select(*columns).where(
-            is_one_of(connection, verdicts.c.sha256, hashes),
-            verdicts.c.model_version == model_version,
-            # Literally what the condition of its index says, so that the index serves.
-            verdicts.c.status == literal("done", literal_execute=True),
-            ~verdicts.c.reused,
-        )
+        _originals(connection.dialect.name),
+        {"hashes": json.dumps(hashes), "judged_by": model_version},
     )
     return {row.sha256: ImageOutcome._make(row) for row in rows}
+
+
+@cache
+def _originals(dialect: str) -> Select[Any]:
+    columns = [verdicts.c[name] for name in ImageOutcome._fields]
+    return select(*columns).where(
+        is_one_of(dialect, verdicts.c.sha256, "hashes"),
+        verdicts.c.model_version == bindparam("judged_by"),
+        # Literally what the condition of its index says, so that the index serves.
+        verdicts.c.status == literal_column("'done'"),
+        ~verdicts.c.reused,
+    )

@@ -4,7 +4,6 @@ SQLAlchemy builds a dictionary for each row, and a parameter for each name in a 
 hundred thousand that costs several times what the database does.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import repeat
@@ -20,21 +19,24 @@ from sqlalchemy import (
     Table,
     Text,
     any_,
+    bindparam,
     cast,
     func,
-    literal,
     select,
 )
 
 Rows = Sequence[tuple[Any, ...]]
 
 
-def is_one_of(
-    connection: Connection, wanted: Column[str], values: Sequence[str]
-) -> ColumnElement[bool]:
-    """Build the condition that a text is one of any number of others, as a single parameter."""
-    one = literal(json.dumps(values), Text)
-    if connection.dialect.name == "postgresql":
+def is_one_of(dialect: str, wanted: Column[str], values: str) -> ColumnElement[bool]:
+    """Build the condition that a text is one of any number of others.
+
+    Args:
+        dialect: The name of the database's kind.
+        values: The name of the parameter that holds the others, as a list in JSON.
+    """
+    one = bindparam(values, type_=Text)
+    if dialect == "postgresql":
         texts = select(func.json_array_elements_text(cast(one, JSON)).column_valued())
         # An array, worked out first: beside a join the planner would have to know how many there are.
         return wanted == any_(func.array(texts.scalar_subquery(), type_=ARRAY(Text)))

@@ -1,5 +1,6 @@
 """Statements about labels: what people said about images after looking at them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -46,10 +47,11 @@ def judged_hashes(connection: Connection, uris: Sequence[str]) -> dict[str, str]
     rows = connection.execute(
         select(verdicts.c.uri, verdicts.c.sha256)
         .where(
-            is_one_of(connection, verdicts.c.uri, uris),
+            is_one_of(connection.dialect.name, verdicts.c.uri, "uris"),
             verdicts.c.status.in_(("done", "failed")),
             verdicts.c.sha256.is_not(None),
         )
-        .order_by(verdicts.c.decided_at, verdicts.c.id)
+        .order_by(verdicts.c.decided_at, verdicts.c.id),
+        {"uris": json.dumps(uris)},
     )
     return {row.uri: row.sha256 for row in rows}

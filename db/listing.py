@@ -1,5 +1,6 @@
 """Statements of the producer: what is unchanged, and new images with their batches."""
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -63,10 +64,11 @@ def known_images(
             verdicts.c.verdict,
         )
         .where(
-            is_one_of(connection, verdicts.c.uri, uris),
+            is_one_of(connection.dialect.name, verdicts.c.uri, "uris"),
             of_scan if model_version is None else of_scan | of_model,
         )
-        .order_by(verdicts.c.decided_at, verdicts.c.id)
+        .order_by(verdicts.c.decided_at, verdicts.c.id),
+        {"uris": json.dumps(uris)},
     ).all()
     recorded = {row[0] for row in rows if row[1] == scan_id}
     return recorded, {row[0]: KnownVerdict._make(row[2:]) for row in rows}
