@@ -259,7 +259,7 @@ def wait_for_workers(environment: dict[str, str], count: int) -> None:
         time.sleep(0.1)
 
 
-def read_rate(url: str, began: float) -> tuple[float, float, float]:
+def read_rate(url: str, began: float) -> tuple[float, float | None, float]:
     """Read what every worker judged after its first batch, how long it did not score, when the first closed.
 
     The first batch of each worker holds what it took to load the model.
@@ -275,9 +275,10 @@ def read_rate(url: str, began: float) -> tuple[float, float, float]:
     start = max(first.values())
     counted = [row for row in closed if row["closed_at"] > start]
     images = sum(row["images"] for row in counted)
-    scoring_s = sum(row["score_s"] for row in counted) / len(first)
     elapsed_s = closed[-1]["closed_at"] - start
-    return images / elapsed_s, 1 - scoring_s / elapsed_s, closed[0]["closed_at"] - began
+    # Of several workers the others are in the middle of a batch when the count begins.
+    idle = 1 - sum(row["score_s"] for row in counted) / elapsed_s if len(first) == 1 else None
+    return images / elapsed_s, idle, closed[0]["closed_at"] - began
 
 
 if __name__ == "__main__":
