@@ -48,7 +48,7 @@ def known_images(
         scan_id: The scan that may hold some of them already; None: there is none.
 
     Returns:
-        The URIs that the scan holds, and the newest outcome that the model version gave for each image.
+        The URIs that the scan holds, and the newest outcome that the model version gave for each of the others.
     """
     of_scan = verdicts.c.scan_id == scan_id
     of_model = (verdicts.c.model_version == model_version) & verdicts.c.status.in_(
@@ -71,7 +71,7 @@ def known_images(
         {"uris": json.dumps(uris)},
     ).all()
     recorded = {row[0] for row in rows if row[1] == scan_id}
-    return recorded, {row[0]: KnownVerdict._make(row[2:]) for row in rows}
+    return recorded, {row[0]: KnownVerdict._make(row[2:]) for row in rows if row[1] != scan_id}
 
 
 def record_batches(
