@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
 
@@ -20,7 +20,7 @@ def prepare_ahead(
     least_batch: int,
     device_batch: int,
     progress: Callable[[], None],
-) -> Iterator[list[PreparedImage]]:
+) -> Generator[list[PreparedImage]]:
     """Prepare in threads, a bounded number of views ahead, and give the images in order, in groups.
 
     A group is waited for until it has `least_batch` views; images that are ready by then come with it, so

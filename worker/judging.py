@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ def judge_images(
         device_batch=detector.device_batch,
         progress=progress,
     )
-    with ThreadPoolExecutor(1, thread_name_prefix="score") as device:
+    # Closed at once, also by an interrupt: else threads that are ended would still be given images.
+    with closing(prepared), ThreadPoolExecutor(1, thread_name_prefix="score") as device:
         for group in _one_behind(judging.begin(images, device) for images in prepared):
             yield from judging.end(group)
             progress()

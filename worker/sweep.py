@@ -66,25 +66,27 @@ class Sweeper:
             LedgerError: The database failed; the lease ends and the batch is recovered.
         """
         self.detectors.get(model_version)  # before the claim, so that loading uses up no lease
-        with self.ledger.write() as connection:
-            claim = claim_batch(
-                connection, batch_id, worker=self.name, lease_s=self.settings.lease_s
-            )
-        if claim is None:
-            log.info("batch %d: closed, held elsewhere, paused or cancelled", batch_id)
-            return None
         started = time.monotonic()
         spent = Seconds()
-        try:
+        claim = None
+        try:  # an interrupt may come as the claim is committed
+            with self.ledger.write() as connection:
+                claim = claim_batch(
+                    connection, batch_id, worker=self.name, lease_s=self.settings.lease_s
+                )
+            if claim is None:
+                log.info("batch %d: closed, held elsewhere, paused or cancelled", batch_id)
+                return None
             outcomes = self._judge(claim, spent)
             closed = self._close(claim, outcomes, spent)
         except LeaseLost:
             closed = False
         except (KeyboardInterrupt, ModelError):
-            with self.ledger.write() as connection:
-                release_batch(connection, claim)
+            if claim is not None:
+                with self.ledger.write() as connection:
+                    release_batch(connection, claim)
             raise
-        if not closed:
+        if claim is None or not closed:
             log.warning("batch %d: its lease was lost; another process judges it", batch_id)
             return None
         # A second transaction: of two processes that close the last two batches at the same time,
