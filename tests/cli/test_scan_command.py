@@ -48,7 +48,10 @@ def test_an_interrupted_scan_stops_cleanly_and_can_be_resumed(
     pictures = write_pictures(tmp_path / "in", 1200)  # more than are judged while `status` starts
     monkeypatch.setenv("FAKESWEEP_MESSAGE_IMAGES", "2")
     running = subprocess.Popen(
-        [COMMAND, "scan", str(tmp_path / "in")], stderr=subprocess.PIPE, text=True
+        [COMMAND, "scan", str(tmp_path / "in")],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's `&` ignores it
     )
     while '"fake"' not in (state := run("status", "1", "--json").stdout) or not sum(
         json.loads(state)[name] for name in ("fake", "real", "uncertain")

@@ -24,6 +24,12 @@ def detector(tmp_path: Path) -> Detector:
     return load_detector(find_model(tmp_path / "models", "small-1"), device_batch=2)
 
 
+@pytest.fixture
+def patient(detector: Detector, tmp_path: Path) -> Detector:
+    """A detector that has many images prepared ahead."""
+    return load_detector(find_model(tmp_path / "models", "small-1"), device_batch=32)
+
+
 def judge(paths: list[Path], detector: Detector, known: KnownContents | None) -> list[ImageOutcome]:
     with closing(ImageThreads(Settings(threads=2))) as threads:
         return list(
@@ -106,3 +112,16 @@ def test_a_device_that_fails_ends_the_batch(
 
     with pytest.raises(ModelError, match="the device is gone"):
         judge(write_pictures(tmp_path / "in", 12), detector, lambda hashes: {})
+
+
+def test_threads_end_though_images_are_left(
+    tmp_path: Path, patient: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(views: np.ndarray) -> np.ndarray:
+        raise ModelError("the device is gone")
+
+    monkeypatch.setattr(patient.engine, "score", fail)
+    monkeypatch.setattr(patient.engine, "least_batch", 1)
+
+    with pytest.raises(ModelError, match="the device is gone"):
+        judge(write_pictures(tmp_path / "in", 300), patient, lambda hashes: {})
